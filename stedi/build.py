@@ -1,0 +1,387 @@
+"""A build: from landing files to published tables, as a list of steps over a run record.
+
+Each step takes the run and adds to it; the first that returns True ends the run. DuckDB is imported only when there
+is something to build.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from stedi import __version__, plan
+from stedi.contracts import FEEDS, TABLES
+from stedi.errors import AuditFailed, CheckFailed
+from stedi.listing import Listing, check_unchanged, list_feed
+from stedi.manifest import FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
+from stedi.stages import STAGES, inputs_of
+from stedi.storage import Storage, open_storage, this_process
+
+if TYPE_CHECKING:
+    from stedi.engine import Engine
+    from stedi.landing import Landed
+    from stedi.relations import Relations
+
+__all__ = ["Run", "build"]
+
+MATERIALISE_SHARE = 0.4
+"""Landing is loaded into memory where its JSON is at most this share of the memory limit."""
+
+SPLIT_FROM_BYTES = 20_000_000_000
+"""From so much landing JSON on, tables are written as several files of about SPLIT_SIZE."""
+
+SPLIT_SIZE = "1GB"
+
+Progress = Callable[[str, int, int], None]
+"""Told what is being done, how many parts of the build are done, and of how many."""
+
+
+@dataclass
+class Run:
+    """The record of one run: what was asked, then what each step found."""
+
+    lake: Storage
+    landing: Storage
+    strict: bool = False
+    force: bool = False
+    memory_limit: str | None = None
+    progress: Progress = lambda what, done, total: None
+    trace: Callable[[str], None] | None = None
+
+    started: float = field(default_factory=time.perf_counter)
+    resources: ExitStack = field(default_factory=ExitStack)
+    recovered: bool = False
+    published: Manifest | None = None
+    listings: dict[str, Listing] = field(default_factory=dict)
+    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    order: list[str] = field(default_factory=list)
+    ids: dict[str, str] = field(default_factory=dict)
+    stale: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    landed: dict[str, Landed] = field(default_factory=dict)
+    made: dict[str, TableRecord] = field(default_factory=dict)
+    moves: list[tuple[str, str]] = field(default_factory=list)
+    deletes: list[str] = field(default_factory=list)
+    ledger: list[LedgerRecord] = field(default_factory=list)
+    audits: list[str] = field(default_factory=list)
+    manifest: Manifest | None = None
+
+    _engine: Engine | None = None
+    _relations: Relations | None = None
+    _parts_done: int = 0
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this run, opened at first use."""
+        if self._engine is None:
+            from stedi.engine import Engine
+
+            spill = self.lake.workspace(f"{STAGING}/spill")
+            engine = Engine(memory_limit=self.memory_limit, spill=spill, trace=self.trace)
+            self._engine = self.resources.enter_context(engine)
+        return self._engine
+
+    @property
+    def relations(self) -> Relations:
+        """The tables of the lake as this build sees them: published ones until they are made anew."""
+        if self._relations is None:
+            from stedi.relations import Relations
+
+            size = sum(listing.size for listing in self.listings.values())
+            self._relations = Relations(
+                self.engine,
+                self.land,
+                {name: [self.lake.local(f.path) for f in t.files] for name, t in self._standing().items()},
+                materialise=size <= MATERIALISE_SHARE * self.engine.memory_limit(),
+            )
+        return self._relations
+
+    def land(self, name: str) -> Landed:
+        """Read a feed, once."""
+        if name not in self.landed:
+            from stedi.landing import land
+
+            remembered = self.published.feeds.get(name) if self.published and self.same_landing else None
+            workspace = self.lake.workspace(STAGING)
+            self.landed[name] = land(self.engine, self.landing, self.listings[name], workspace, remembered)
+        return self.landed[name]
+
+    @property
+    def same_landing(self) -> bool:
+        """Whether the last build read the same landing folder."""
+        return self.published is not None and self.published.landing == self.landing.uri
+
+    def done(self, what: str) -> None:
+        """Report that the next part of the build begins."""
+        self.progress(what, self._parts_done, len(FEEDS) + len(self.stale) + 2)
+        self._parts_done += 1
+
+    def _standing(self) -> dict[str, TableRecord]:
+        return {n: t for n, t in self.published.tables.items() if n not in self.stale} if self.published else {}
+
+    def tables(self) -> dict[str, TableRecord]:
+        """Return every table as it will stand: those that stay and those made by this run, in contract order."""
+        found = self._standing() | self.made
+        return {name: found[name] for name in TABLES if name in found}
+
+    def feeds(self) -> dict[str, FeedRecord]:
+        """Return every feed as it was read, by this run or by an earlier one."""
+        earlier = self.published.feeds if self.published else {}
+        return {f.name: self.landed[f.name].record if f.name in self.landed else earlier[f.name] for f in FEEDS}
+
+
+def build(
+    lake: str | Path,
+    landing: str | Path,
+    *,
+    strict: bool = False,
+    force: bool = False,
+    memory_limit: str | None = None,
+    progress: Progress = lambda what, done, total: None,
+    trace: Callable[[str], None] | None = None,
+    storage: Storage | None = None,
+) -> Run:
+    """Build a lake from landing data: all tables or none.
+
+    Args:
+        lake: folder of the lake; made where there is none.
+        landing: folder that holds `<feed>/landing/`.
+        strict: publish nothing where a line is quarantined.
+        force: make every table again.
+        memory_limit: for DuckDB, as "2GB"; what does not fit spills into the lake's staging folder.
+        progress: told of each part of the build.
+        trace: told every SQL statement that runs.
+        storage: where the lake is, if not simply in the folder `lake`.
+
+    Returns the run record; its `manifest` is the published one. Raises StediError: AuditFailed and CheckFailed when a
+    check failed, EnvironmentFault and UsageError when something is not there or not allowed. The old tables stand then.
+    """
+    run = Run(
+        storage or open_storage(lake),
+        open_storage(landing),
+        strict=strict,
+        force=force,
+        memory_limit=memory_limit,
+        progress=progress,
+        trace=trace,
+    )
+    with run.resources:
+        for step in (_look, _lock, _look, _read, _make, _audit, _publish):
+            if step(run):
+                break
+    return run
+
+
+def _look(run: Run) -> bool:
+    """List the landing files and find what is stale; nothing stale ends the run."""
+    run.published = Manifest.load(run.lake)
+    run.listings = {feed.name: list_feed(run.landing, feed) for feed in FEEDS}
+    run.inputs = _inputs(run.published)
+    run.order = plan.order(run.inputs, [feed.name for feed in FEEDS])
+    landed = {name: listing.build for name, listing in run.listings.items()}
+    digests = {name: stage.digest for name, stage in STAGES.items()}
+    run.ids = plan.build_ids(run.order, run.inputs, digests, landed, __version__)
+    run.notes = _notes(run)
+    published, damaged = _published_ids(run.published), _damaged(run.lake, run.published)
+    force = "forced" if run.force else "" if run.same_landing else "another landing folder"
+    run.stale = plan.stale(run.order, run.inputs, run.ids, published, damaged, force=force)
+    if run.stale or run.published is None or needs_recovery(run.lake):
+        return False
+    run.manifest = run.published
+    _refuse_quarantined(run, run.published.feeds)
+    return True
+
+
+def _lock(run: Run) -> bool:
+    """Take the lake for this run, and finish what a stopped build left."""
+    run.resources.enter_context(run.lake.lock(LOCK, this_process("stedi build")))
+    run.recovered = recover(run.lake)
+    return False
+
+
+def _read(run: Run) -> bool:
+    """Read the feeds that stale tables are made from, and prove or quarantine their lines."""
+    for name in [feed.name for feed in FEEDS]:
+        run.done(f"reading {name}")
+        run.land(name)
+    check_unchanged(run.landing, run.listings.values())
+    _refuse_quarantined(run, run.feeds())
+    for name, landed in run.landed.items():
+        run.landed[name].record = _stage_quarantine(run, landed)
+    return False
+
+
+def _make(run: Run) -> bool:
+    """Run the stale stages into the staging folder, in order."""
+    split = SPLIT_SIZE if sum(listing.size for listing in run.listings.values()) >= SPLIT_FROM_BYTES else None
+    for name in run.stale:
+        run.done(f"making {name}")
+        run.made[name] = _make_table(run, name, split)
+    return False
+
+
+def _audit(run: Run) -> bool:
+    """Audit the tables as they would stand; a violation publishes nothing."""
+    from stedi.audit import audits_of, ledger_of, prepare, run_audits
+
+    run.done("auditing")
+    feeds = run.feeds()
+    prepare(run.relations, {name: feed.rows for name, feed in feeds.items()}, run.tables())
+    run.relations.open(run.tables())
+    run.audits = audits_of(run.relations, run.stale)
+    violations = run_audits(run.relations, run.audits)
+    if violations:
+        raise AuditFailed(
+            f"{run.lake.uri}: {len(violations)} audits failed, nothing was published",
+            violations=violations,
+            fix="the old tables stand; look at the stages' SQL and at the landing data of these keys",
+        )
+    counted = ledger_of(run.relations)
+    for name, feed in feeds.items():
+        kept, dropped, why = counted[TABLES[name].feed]
+        lines = feed.rows + feed.quarantined
+        run.ledger.append(LedgerRecord(TABLES[name].feed, lines, kept, dropped, why, feed.quarantined))
+    check_unchanged(run.landing, run.listings.values())
+    return False
+
+
+def _publish(run: Run) -> bool:
+    """Put the staged tables in place and write the manifest."""
+    import duckdb
+
+    run.done("publishing")
+    tables = run.tables()
+    run.manifest = Manifest(
+        build=plan.build_id({name: table.build for name, table in tables.items()}),
+        landing=run.landing.uri,
+        finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(time.perf_counter() - run.started, 3),
+        versions={"stedi": __version__, "duckdb": duckdb.__version__},
+        feeds=run.feeds(),
+        tables=tables,
+        ledger=tuple(run.ledger),
+        audits=tuple(run.audits),
+    )
+    run.deletes += _superseded(run.published, run.manifest)
+    publish(run.lake, run.moves, run.deletes, run.manifest)
+    return True
+
+
+def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
+    from stedi.engine import quoted
+
+    started = time.perf_counter()
+    contract, stage, relations = TABLES[name], STAGES[name], run.relations
+    relations.need(stage.sql)
+    sql = stage.sql
+    if contract.sort:
+        rest = ", ".join(quoted(c.name) for c in contract.columns)
+        sql = f"select * from ({sql}) order by {', '.join(quoted(c) for c in contract.sort)}, hash({rest})"
+    folder = run.lake.workspace(f"{STAGING}/tables")
+    target = folder / (name if split else f"{name}-0.parquet")
+    rows = relations.engine.copy(name, sql, target, run.ids[name], split=split)
+    files = sorted(target.glob("*.parquet")) if split else [target]
+    relations.put(name, files)
+    records = tuple(_stage(run, file, f"{contract.prefix}{name}-{i}.parquet") for i, file in enumerate(files))
+    seconds = round(time.perf_counter() - started, 3)
+    return TableRecord(name, run.ids[name], stage.digest, run.inputs[name], rows, seconds, records)
+
+
+def _stage_quarantine(run: Run, landed: Landed) -> FeedRecord:
+    from dataclasses import replace
+
+    from stedi.landing import quarantine_query
+
+    record = landed.record
+    if landed.bad is None:
+        return record
+    target = run.lake.workspace(f"{STAGING}/quarantine") / f"{record.name}.parquet"
+    run.engine.copy(f"quarantine of {record.name}", quarantine_query(run.engine, landed), target, record.build)
+    return replace(record, quarantine=(_stage(run, target, f"_quarantine/{TABLES[record.name].feed}/quarantine.parquet"),))
+
+
+def _stage(run: Run, file: Path, target: str) -> FileRecord:
+    staged = file.relative_to(run.lake.workspace(STAGING)).as_posix()
+    run.moves.append((f"{STAGING}/{staged}", target))
+    return staged_record(file, target)
+
+
+def _inputs(published: Manifest | None) -> dict[str, tuple[str, ...]]:
+    """Return what each stage reads; SQL that was parsed by an earlier build is not parsed again."""
+    known = published.tables if published else {}
+    return {
+        name: known[name].inputs
+        if name in known and known[name].sql == stage.digest
+        else tuple(sorted(inputs_of(stage.sql)))
+        for name, stage in STAGES.items()
+    }
+
+
+def _published_ids(published: Manifest | None) -> dict[str, str]:
+    if published is None:
+        return {}
+    return {name: record.build for name, record in (*published.feeds.items(), *published.tables.items())}
+
+
+def _files(manifest: Manifest) -> dict[str, list[FileRecord]]:
+    tables = {name: list(table.files) for name, table in manifest.tables.items()}
+    for name, feed in manifest.feeds.items():
+        tables[name] = list(feed.quarantine)
+    return tables
+
+
+def _damaged(lake: Storage, published: Manifest | None) -> set[str]:
+    """Return the tables of which a file is missing or has another size than the build gave it."""
+    if published is None:
+        return set()
+    sizes = {name: [(lake.stat(file.path), file.size) for file in files] for name, files in _files(published).items()}
+    damaged = {name for name, files in sizes.items() if any(s is None or s.size != size for s, size in files)}
+    # a quarantine file that is gone is written again by whatever reads its feed
+    return {reader for name in damaged for reader in ([name] if name in STAGES else _readers(published, name))}
+
+
+def _readers(published: Manifest, feed: str) -> list[str]:
+    return [name for name, table in published.tables.items() if feed in table.inputs]
+
+
+def _superseded(old: Manifest | None, new: Manifest) -> list[str]:
+    """Return the files of the last build that have no successor of the same name."""
+    paths = {file.path for files in _files(new).values() for file in files}
+    return sorted({f.path for files in _files(old).values() for f in files} - paths) if old else []
+
+
+def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
+    quarantined = {TABLES[name].feed: feed for name, feed in feeds.items() if feed.quarantined}
+    if run.strict and quarantined:
+        counts = "; ".join(
+            f"{name}: " + ", ".join(f"{count:,} {reason}" for reason, count in feed.reasons.items())
+            for name, feed in quarantined.items()
+        )
+        raise CheckFailed(
+            f"{run.landing.uri}: bad lines, and --strict allows none ({counts}); nothing was published",
+            fix="build without --strict to have them in _quarantine/ with file, line and reason",
+        )
+
+
+def _notes(run: Run) -> list[str]:
+    notes = [
+        f"left alone, no landing file: {run.landing.uri}/{path}"
+        for listing in run.listings.values()
+        for path in listing.left
+    ]
+    own = {f.path for files in _files(run.published).values() for f in files} if run.published else set()
+    for name in STAGES:
+        foreign = [entry.path for entry in run.lake.list(TABLES[name].prefix) if entry.path not in own]
+        if foreign:
+            notes.append(
+                f"{run.lake.uri}/{TABLES[name].prefix}: {len(foreign)} files that stedi did not write, as"
+                f" {foreign[0]}; whoever reads the whole folder reads them too"
+            )
+    return notes

@@ -1,0 +1,155 @@
+"""DuckDB as a build uses it: settings, statements one can watch, errors a person can use.
+
+Values reach DuckDB as parameters only. The text of a statement is made of this product's own SQL files and of the
+identifiers in contracts.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import duckdb
+
+from stedi.contracts import Table
+from stedi.errors import EnvironmentFault, StediError, UsageError
+from stedi.masking import scrub
+from stedi.stages import tables_in
+
+__all__ = ["BUILD_KEY", "Engine", "build_of", "glob_safe"]
+
+BUILD_KEY = "stedi_build"
+"""Key of the build id in the metadata of a Parquet file."""
+
+MAX_OBJECT_BYTES = 4_000_000
+"""Bytes a clean line can have (1,000,000 characters of UTF-8); the read buffers are twice this size."""
+
+Trace = Callable[[str], None]
+
+
+class Engine:
+    """One in-memory DuckDB database, with the tables of a lake as relations in it."""
+
+    def __init__(self, *, memory_limit: str | None = None, spill: Path | None = None, trace: Trace | None = None) -> None:
+        self._trace = trace
+        config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        if memory_limit:
+            config["memory_limit"] = memory_limit
+        if spill:
+            config["temp_directory"] = str(spill)
+        try:
+            self.connection = duckdb.connect(config=config)
+        except duckdb.Error as error:
+            raise UsageError(
+                f"memory limit {memory_limit}: DuckDB does not take it", fix="write a size, as 2GB or 800MB"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.connection.close()
+
+    def run(self, what: str, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
+        """Run one statement and return its rows; `what` names it in errors.
+
+        Raises EnvironmentFault (disk full, memory limit, a file that cannot be read), StediError for anything else
+        DuckDB refuses, KeyboardInterrupt when interrupted.
+        """
+        if self._trace:
+            self._trace(sql)
+        try:
+            return self.connection.execute(sql, parameters).fetchall()
+        except duckdb.Error as error:
+            raise explain(error, what) from error
+        except RuntimeError as error:  # DuckDB swallows Ctrl-C and says this instead
+            raise KeyboardInterrupt from error
+
+    def tables_in(self, sql: str) -> frozenset[str]:
+        """Return the names of the tables a query reads; UsageError where it cannot be parsed."""
+        return tables_in(self.connection, sql)
+
+    def memory_limit(self) -> int:
+        """Return the memory limit in bytes."""
+        [(text,)] = self.run("memory limit", "select current_setting('memory_limit')")
+        number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", text).groups()  # type: ignore[union-attr]
+        powers = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4}
+        return int(float(number) * 1024 ** powers[unit])
+
+    def view_json(self, table: Table, files: Sequence[Path], *, name: str | None = None) -> None:
+        """Make a view of a feed over files in which every line is known to be good."""
+        relation = self.connection.read_json(
+            [glob_safe(file) for file in files],
+            columns={column.name: column.type for column in table.columns},
+            format="newline_delimited",
+            records="true",
+            maximum_object_size=MAX_OBJECT_BYTES,
+        )
+        relation.create_view(name or table.name)
+
+    def view_lines(self, name: str, files: Sequence[Path]) -> None:
+        """Make a view with one column, `line`: the raw text of every line of the files."""
+        relation = self.connection.sql(
+            "select json as line from read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size)",
+            params={"files": [glob_safe(file) for file in files], "size": MAX_OBJECT_BYTES},
+        )
+        relation.create_view(name)
+
+    def view_parquet(self, name: str, files: Sequence[Path]) -> None:
+        """Make a view over Parquet files, columns by name."""
+        self.connection.read_parquet([glob_safe(file) for file in files]).create_view(name)
+
+    def empty(self, name: str, columns: Mapping[str, str]) -> None:
+        """Make a table without rows."""
+        self.run(name, f"create table {quoted(name)} ({', '.join(f'{quoted(c)} {t}' for c, t in columns.items())})")
+
+    def copy(self, what: str, sql: str, target: Path, build: str, *, split: str | None = None) -> int:
+        """Write a query's rows to Parquet (zstd, version 1) and return how many.
+
+        `target` becomes one file, or with `split` (a size, as 1GB) a folder of files of about that size.
+        """
+        # Parquet version 2 encodings make Spark 3.5.6 read wrong strings (apache/spark#50966)
+        size = ", file_size_bytes $split" if split else ""
+        statement = (
+            f"copy ({sql}) to $target (format parquet, compression zstd, parquet_version V1, "
+            f"kv_metadata {{{BUILD_KEY}: $build}}{size})"
+        )
+        values: dict[str, object] = {"target": str(target), "build": build}
+        if split:
+            values["split"] = split
+        [(rows,)] = self.run(what, statement, values)
+        return int(rows)
+
+
+def build_of(engine: Engine, file: Path) -> str | None:
+    """Return the build id in a Parquet file's metadata, None where it has none."""
+    rows = engine.run(
+        f"metadata of {file.name}",
+        "select value from parquet_kv_metadata($file) where key = $key::blob",
+        {"file": glob_safe(file), "key": BUILD_KEY},
+    )
+    return bytes(rows[0][0]).decode() if rows else None
+
+
+def glob_safe(file: Path) -> str:
+    """Return a path that DuckDB, which expands globs in every name, reads as this file and no other."""
+    return re.sub(r"[*?\[]", r"[\g<0>]", str(file))
+
+
+def quoted(identifier: str) -> str:
+    """Return an identifier of contracts.py in double quotes."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def explain(error: duckdb.Error, what: str) -> StediError:
+    """Return the error of ours that says what a DuckDB error means, without any personal data in it."""
+    text = str(error)
+    if "No space left on device" in text or "max_temp_directory_size" in text:
+        return EnvironmentFault(f"{what}: no space left on the disk", fix="free some space and run the command again")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return EnvironmentFault(f"{what}: needs more memory than the limit", fix="give more with --memory-limit")
+    if isinstance(error, duckdb.IOException):
+        return EnvironmentFault(f"{what}: {scrub(text)}", fix="see that the file can be read or written")
+    return StediError(f"{what}: DuckDB says: {scrub(text)}", fix="report this with the command that gave it")

@@ -1,0 +1,159 @@
+"""Landing files to good rows and quarantined lines.
+
+Prove what can be proven, sieve the rest, and stand a relation of good rows before the stages. Nothing vanishes: every
+line that is not blank is either a row of the relation or a line in quarantine.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stedi import rule
+from stedi.contracts import Table
+from stedi.engine import MAX_OBJECT_BYTES, Engine, glob_safe, quoted
+from stedi.listing import Listing
+from stedi.manifest import FeedRecord, InputRecord
+from stedi.proof import prove
+from stedi.sieve import BadLine, Judge, sieve
+from stedi.storage import Entry, Storage
+
+__all__ = ["Landed", "land", "open_lines", "open_rows", "quarantine_query"]
+
+@dataclass(slots=True)
+class Landed:
+    """One feed, read: its record, the local files of good lines, and the spool of bad ones."""
+
+    record: FeedRecord
+    good: list[Path]
+    bad: Path | None = None
+
+
+def land(
+    engine: Engine, storage: Storage, listing: Listing, workspace: Path, remembered: FeedRecord | None = None
+) -> Landed:
+    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed."""
+    feed = listing.feed
+    known = _known(remembered, feed)
+    local = {entry.path: storage.local(entry.path) for entry in listing.files}
+    unproven = [entry for entry in listing.files if not _is_clean(known, entry)]
+    proofs = prove(engine, feed, [local[e.path] for e in unproven], sum(e.size for e in unproven))
+
+    inputs: list[InputRecord] = []
+    good: list[Path] = []
+    reasons: Counter[str] = Counter()
+    with contextlib.ExitStack() as stack:
+        spool: _Spool | None = None
+        for entry in listing.files:
+            file = local[entry.path]
+            rows = proofs[file] if file in proofs else known[entry.path].rows
+            if rows is not None:
+                inputs.append(InputRecord(entry.path, entry.size, entry.version, rows, clean=True))
+                good += [file] if rows else []
+                continue
+            spool = spool or stack.enter_context(_Spool(workspace, feed))
+            record, kept = spool.sieve(entry, file)
+            inputs.append(record)
+            good += [kept] if record.rows else []
+            reasons = spool.reasons
+    record = FeedRecord(
+        feed.name, listing.build, rule.version(feed), tuple(inputs), listing.left, _in_order(feed, reasons)
+    )
+    return Landed(record, good, spool.bad if spool and reasons else None)
+
+
+def open_rows(engine: Engine, feed: Table, landed: Landed, *, materialise: bool) -> None:
+    """Stand the good rows of a feed in the engine under the feed's name."""
+    if not landed.good:
+        engine.empty(feed.name, {column.name: column.type for column in feed.columns})
+    elif materialise:
+        source = f"{feed.name}_json"
+        engine.view_json(feed, landed.good, name=source)
+        engine.run(f"reading {feed.name}", f"create table {quoted(feed.name)} as from {quoted(source)}")
+    else:
+        engine.view_json(feed, landed.good)
+
+
+def open_lines(engine: Engine, feed: Table, landed: Landed) -> None:
+    """Stand the good lines of a feed, as text, in the engine as `<feed>_lines`."""
+    name = f"{feed.name}_lines"
+    if landed.good:
+        engine.view_lines(name, landed.good)
+    else:
+        engine.empty(name, {"line": "JSON"})
+
+
+def quarantine_query(engine: Engine, landed: Landed) -> str:
+    """Stand the bad lines of a feed in the engine and return the query that gives them in order."""
+    assert landed.bad is not None
+    name = f"{landed.record.name}_bad"
+    relation = engine.connection.read_json(
+        [glob_safe(landed.bad)],
+        columns={"file": "VARCHAR", "line": "BIGINT", "reason": "VARCHAR", "raw": "VARCHAR"},
+        format="newline_delimited",
+        maximum_object_size=8 * MAX_OBJECT_BYTES,
+    )
+    relation.create_view(name)
+    return f"select file, line, reason, from_base64(raw) as raw from {quoted(name)} order by file, line"
+
+
+class _Spool:
+    """Where the sieve of one feed puts what it finds: good lines a file each, bad lines together."""
+
+    def __init__(self, workspace: Path, feed: Table) -> None:
+        self.folder = workspace / "sieved" / feed.feed
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.bad = self.folder / "bad.json"
+        self.reasons: Counter[str] = Counter()
+        self._judge = Judge(feed)
+        self._count = 0
+
+    def __enter__(self) -> _Spool:
+        self._stream = self.bad.open("w", encoding="ascii", newline="\n")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stream.close()
+
+    def sieve(self, entry: Entry, file: Path) -> tuple[InputRecord, Path]:
+        kept = self.folder / f"good-{self._count}.json"
+        self._count += 1
+
+        def bad(line: BadLine) -> None:
+            raw = base64.b64encode(line.raw).decode("ascii")
+            json.dump({"file": entry.path, "line": line.number, "reason": line.reason, "raw": raw}, self._stream)
+            self._stream.write("\n")
+
+        with kept.open("wb") as good:
+            found = sieve(self._judge, file, good, bad)
+        self.reasons += found.reasons
+        record = InputRecord(
+            entry.path,
+            entry.size,
+            entry.version,
+            found.rows,
+            clean=False,
+            quarantined=found.reasons.total(),
+            unknown_keys=tuple(sorted(found.unknown_keys)),
+        )
+        return record, kept
+
+
+def _known(remembered: FeedRecord | None, feed: Table) -> dict[str, InputRecord]:
+    if remembered is None or remembered.rule != rule.version(feed):
+        return {}
+    return {file.path: file for file in remembered.files}
+
+
+def _is_clean(known: Mapping[str, InputRecord], entry: Entry) -> bool:
+    file = known.get(entry.path)
+    return file is not None and file.clean and (file.size, file.version) == (entry.size, entry.version)
+
+
+def _in_order(feed: Table, reasons: Counter[str]) -> dict[str, int]:
+    return {reason: reasons[reason] for reason in rule.reasons_of(feed) if reasons[reason]}

@@ -1,0 +1,67 @@
+"""The landing files of a feed, listed once: a build is of one listing, never of a mix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from stedi import rule
+from stedi.contracts import Table
+from stedi.errors import EnvironmentFault
+from stedi.plan import build_id
+from stedi.storage import Entry, Storage
+
+__all__ = ["SUFFIXES", "Listing", "check_unchanged", "list_feed"]
+
+SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+_GZIP_FACTOR = 10  # how much bigger such lines are unpacked, about
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The files of one feed, listed once: those to read, and the paths that are left alone."""
+
+    feed: Table
+    files: tuple[Entry, ...]
+    left: tuple[str, ...]
+
+    @property
+    def build(self) -> str:
+        """The id that stands for these files under this reading rule."""
+        return build_id(rule.version(self.feed), [(f.path, f.size, f.version) for f in self.files])
+
+    @property
+    def size(self) -> int:
+        """Bytes of JSON to read, about."""
+        return sum(f.size * (_GZIP_FACTOR if f.path.lower().endswith(".gz") else 1) for f in self.files)
+
+
+def list_feed(storage: Storage, feed: Table) -> Listing:
+    """List the landing files of a feed.
+
+    Read are `.json`, `.jsonl` and both with `.gz`, in nested folders too; names that begin with `_` or `.` are left,
+    as Spark leaves them. EnvironmentFault where there is nothing to read.
+    """
+    files, left = [], []
+    for entry in storage.list(feed.prefix):
+        hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
+        (left if hidden or not entry.path.lower().endswith(SUFFIXES) else files).append(entry)
+    if not files:
+        raise EnvironmentFault(
+            f"{storage.uri}/{feed.prefix}: no landing files of {feed.feed}",
+            fix=f"put newline-delimited JSON there ({', '.join(SUFFIXES)}), or name another folder with --landing;"
+            " `stedi sample DIR` makes data to try",
+        )
+    return Listing(feed, tuple(files), tuple(entry.path for entry in left))
+
+
+def check_unchanged(storage: Storage, listings: Iterable[Listing]) -> None:
+    """Raise EnvironmentFault where a listed file is not as it was: a build is of one listing, never of a mix."""
+    for listing in listings:
+        for entry in listing.files:
+            if storage.stat(entry.path) != entry:
+                raise EnvironmentFault(
+                    f"{storage.uri}/{entry.path}: changed while it was read",
+                    fix="run the command again when nothing writes there; nothing was published",
+                )

@@ -1,0 +1,29 @@
+"""Personal data, masked: what may be shown of a value in logs, errors and reports."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["mask", "mask_key", "scrub"]
+
+_EMAIL = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+def mask(value: object) -> str:
+    """Return a value as it may be shown: numbers as they are, text as its first letter and its length."""
+    if value is None or isinstance(value, int | float):
+        return "null" if value is None else str(value)
+    text = str(value)
+    return f"{text[:1]}*** ({len(text)} characters)" if text else "(empty)"
+
+
+def mask_key(key: str) -> str:
+    """Return a JSON key of unknown data: as it is where it looks like a name, masked where it does not."""
+    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}", key) else mask(key)
+
+
+def scrub(message: str) -> str:
+    """Return an engine's message, first line, without quoted values and anything like an email."""
+    lines = message.strip().splitlines()
+    return _EMAIL.sub("***", _QUOTED.sub("'***'", lines[0])) if lines else "no reason given"

@@ -1,0 +1,89 @@
+"""The clean proof: that every line of a file is a row of its feed, at the speed of a regular expression.
+
+A proven file needs no diagnosis: the engine's own typed reader gives the same values for it as any other engine
+would. The proof says nothing about a file it cannot prove; that one goes through the sieve.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from stedi import rule
+from stedi.contracts import Table
+from stedi.engine import MAX_OBJECT_BYTES, Engine, glob_safe
+from stedi.errors import StediError
+
+__all__ = ["POLARS_FROM_BYTES", "prove"]
+
+POLARS_FROM_BYTES = 256_000_000
+"""From so many bytes on Polars proves, 1.6 times as fast as DuckDB; below, importing it costs more than it saves."""
+
+Proofs = dict[Path, int | None]
+"""Rows of each file, or None where it is not proven clean."""
+
+_DUCKDB = """
+select
+    filename,
+    count(*),
+    count(*) filter (
+        json is null or length(json::varchar) > $longest or not regexp_full_match(json::varchar, $ordered)
+    )
+from read_json_objects(
+    $files, format = 'newline_delimited', ignore_errors = true, filename = true, maximum_object_size = $size
+)
+group by filename
+"""
+
+
+def prove(engine: Engine, feed: Table, files: Sequence[Path], size: int, *, polars_from: int = POLARS_FROM_BYTES) -> Proofs:
+    """Return the rows of each file that is proven clean, None for the others; `size` is their bytes in all."""
+    if not files:
+        return {}
+    proofs: Proofs = {}
+    if size >= polars_from:
+        proofs = _by_polars(feed, files)
+    # what Polars could not prove gets a second opinion: it knows nothing of blank lines and gzip
+    rest = [file for file in files if proofs.get(file) is None]
+    return proofs | _by_duckdb(engine, feed, rest) if rest else proofs
+
+
+def _by_duckdb(engine: Engine, feed: Table, files: Sequence[Path]) -> Proofs:
+    names = {glob_safe(file): file for file in files}
+    try:
+        counted = engine.run(
+            f"proof of {feed.name}",
+            _DUCKDB,
+            {
+                "files": list(names),
+                "ordered": rule.ordered(feed),
+                "longest": rule.MAX_LINE_CHARS,
+                "size": MAX_OBJECT_BYTES,
+            },
+        )
+    except StediError:
+        # one line longer than a read buffer, or one damaged .gz, fails the whole read; the sieve will say what it is
+        if len(files) == 1:
+            return {files[0]: None}
+        middle = len(files) // 2
+        return _by_duckdb(engine, feed, files[:middle]) | _by_duckdb(engine, feed, files[middle:])
+    found = {Path(name): (None if bad else int(rows)) for name, rows, bad in counted}
+    return {file: found.get(file, 0) for file in files}  # a file without lines is in no group
+
+
+def _by_polars(feed: Table, files: Sequence[Path]) -> Proofs:
+    import polars
+
+    plain = [file for file in files if file.suffix.lower() != ".gz"]
+    line = polars.col("line")
+    good = line.str.contains(rf"\A(?:{rule.ordered(feed)})\z") & (line.str.len_bytes() <= rule.MAX_LINE_CHARS)
+    try:
+        counted = (
+            polars.scan_lines(plain, glob=False, include_file_paths="file")
+            .group_by("file")
+            .agg(polars.len(), (~good).sum().alias("bad"))
+            .collect(engine="streaming")
+        )
+    except polars.exceptions.PolarsError:
+        return {}  # invalid UTF-8 fails the whole scan
+    return {Path(name): (None if bad else int(rows)) for name, rows, bad in counted.iter_rows()}

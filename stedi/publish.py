@@ -1,0 +1,79 @@
+"""All tables or none: staged files are put in place under a journal.
+
+The journal is written before the first file moves and deleted after the last. A build killed before it is written
+leaves the old lake; one killed after it leaves a journal that any later command rolls forward to the new lake.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from stedi.errors import EnvironmentFault
+from stedi.manifest import MANIFEST, FileRecord, Manifest
+from stedi.storage import Storage, make_private
+
+__all__ = ["JOURNAL", "LOCK", "STAGING", "needs_recovery", "publish", "recover", "staged_record"]
+
+JOURNAL = "_stedi/journal.json"
+LOCK = "_stedi/lock"
+STAGING = "_stedi/staging"
+
+_BLOCK = 1 << 20
+
+
+def staged_record(file: Path, target: str) -> FileRecord:
+    """Return the record of a staged file as it will be published: size and SHA-256. Makes the file private."""
+    make_private(file)
+    digest = hashlib.sha256()
+    with file.open("rb") as stream:
+        while block := stream.read(_BLOCK):
+            digest.update(block)
+    return FileRecord(target, file.stat().st_size, digest.hexdigest())
+
+
+def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequence[str], manifest: Manifest) -> None:
+    """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's."""
+    staged_manifest = f"{STAGING}/manifest.json"
+    storage.write(staged_manifest, manifest.dump())
+    steps = {"moves": [*moves, (staged_manifest, MANIFEST)], "deletes": list(deletes)}
+    storage.write(JOURNAL, (json.dumps(steps, indent=1) + "\n").encode())
+    _roll_forward(storage, steps["moves"], steps["deletes"])
+
+
+def needs_recovery(storage: Storage) -> bool:
+    """Return whether a build was stopped, or is under way: there is a journal, or something staged."""
+    return storage.stat(JOURNAL) is not None or bool(storage.list(STAGING))
+
+
+def recover(storage: Storage) -> bool:
+    """Finish what a stopped build began to publish, clear what it staged; True where there was a journal.
+
+    Only for the holder of the lake's lock.
+    """
+    journal = storage.read(JOURNAL)
+    if journal is not None:
+        try:
+            steps = json.loads(journal)
+            moves, deletes = [(str(a), str(b)) for a, b in steps["moves"]], [str(path) for path in steps["deletes"]]
+        except (ValueError, TypeError, KeyError) as error:
+            raise EnvironmentFault(
+                f"{storage.uri}/{JOURNAL}: is damaged, so a stopped build cannot be finished",
+                fix="delete that file and run `stedi build --force`",
+            ) from error
+        _roll_forward(storage, moves, deletes)
+    storage.delete(STAGING)
+    return journal is not None
+
+
+def _roll_forward(storage: Storage, moves: Iterable[tuple[str, str]], deletes: Iterable[str]) -> None:
+    for staged, final in moves:
+        # not staged any more: it was put in place before the build was stopped
+        if storage.stat(staged) is not None:
+            storage.move(staged, final)
+    for path in deletes:
+        storage.delete(path)
+    storage.delete(JOURNAL)
+    storage.delete(STAGING)

@@ -1,0 +1,146 @@
+"""A landing file line by line: good lines to one side, bad lines with their reason to the other.
+
+The slow path, for files that are not proven clean. It streams, so a file of any size takes little memory.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from stedi import rule
+from stedi.contracts import Table
+from stedi.errors import EnvironmentFault
+from stedi.storage import faults
+
+__all__ = ["BadLine", "Judge", "Sieved", "sieve"]
+
+RAW_BYTES_KEPT = 1_000_000
+"""Of a `too_long` line, so much is kept in quarantine; the rest stays in the landing file."""
+
+UNKNOWN_KEYS_KEPT = 20
+
+_BOM = b"\xef\xbb\xbf"
+_TRIM = rule.TRIM.encode()
+_LONGEST = 4 * rule.MAX_LINE_CHARS  # bytes, in UTF-8
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A quarantined line: number in its file from 1, reason, bytes without the line break."""
+
+    number: int
+    reason: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Sieved:
+    """What a file held: good rows, bad lines by reason, keys that no contract knows."""
+
+    rows: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+    unknown_keys: set[str] = field(default_factory=set)
+
+
+class Judge:
+    """The reading rule of one feed, ready to be asked about lines."""
+
+    def __init__(self, feed: Table) -> None:
+        self._feed = feed
+        self._ordered = _compile(rule.ordered(feed))
+        self._flat = _compile(rule.FLAT)
+        self._known = {column.name for column in feed.columns}
+        self._checks = [
+            (
+                column.name,
+                column.name in feed.required,
+                _compile(rule.has_null_or_empty(column)),
+                _compile(rule.has_typed(column)),
+            )
+            for column in feed.columns
+        ]
+
+    def reason(self, line: bytes, unknown_keys: set[str]) -> str | None:
+        """Return why a trimmed line is bad, None for a good one; adds keys no contract knows to the set."""
+        try:
+            text = line.decode()
+        except UnicodeDecodeError:
+            too_long = len(line.decode(errors="replace")) > rule.MAX_LINE_CHARS
+            return "too_long" if too_long else "not_flat_json"
+        if len(text) > rule.MAX_LINE_CHARS:
+            return "too_long"
+        if self._ordered.fullmatch(text):
+            return None
+        if not self._flat.fullmatch(text):
+            return "not_flat_json"
+        keys = [key for key, _ in json.loads(text, object_pairs_hook=list, parse_int=str)]
+        present = set(keys)
+        if len(present) != len(keys):
+            return "dup_key"
+        for name, required, null_or_empty, typed in self._checks:
+            if name not in present:
+                if required:
+                    return f"missing:{name}"
+            elif required and null_or_empty.search(text):
+                return f"empty:{name}"
+            elif not typed.search(text):
+                return f"bad_type:{name}"
+        if len(unknown_keys) < UNKNOWN_KEYS_KEPT:
+            unknown_keys |= present - self._known
+        return None
+
+
+def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], None]) -> Sieved:
+    """Read one file to its end: each good line goes to `good`, trimmed, each other one to `bad`.
+
+    Blank lines and a byte order mark at the start are read as if they were not there. Raises EnvironmentFault where
+    the file cannot be read to its end.
+    """
+    found = Sieved()
+    with faults(f"cannot read {file}"), _open(file) as stream:
+        for number, (raw, cut) in enumerate(_lines(stream, file), 1):
+            line = raw.removeprefix(_BOM) if number == 1 else raw
+            text = line.strip(_TRIM)
+            if not text and not cut:
+                continue
+            reason = "too_long" if cut or len(text) > _LONGEST else judge.reason(text, found.unknown_keys)
+            if reason is None:
+                good.write(text + b"\n")
+                found.rows += 1
+            else:
+                found.reasons[reason] += 1
+                bad(BadLine(number, reason, line[:RAW_BYTES_KEPT] if reason == "too_long" else line))
+    return found
+
+
+def _open(file: Path) -> IO[bytes]:
+    return gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
+
+
+def _lines(stream: IO[bytes], file: Path) -> Iterator[tuple[bytes, bool]]:
+    """Yield the lines of a stream without their line feed, and whether one was cut because it is endless."""
+    bound = _LONGEST + 64 * 1024  # room for a byte order mark and some blanks around a line that is long enough
+    try:
+        while line := stream.readline(bound):
+            cut = len(line) == bound and not line.endswith(b"\n")
+            rest = line
+            while cut and rest and not rest.endswith(b"\n"):
+                rest = stream.readline(bound)
+            yield line.removesuffix(b"\n"), cut
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise EnvironmentFault(
+            f"{file}: is damaged or cut off, it cannot be unpacked to its end",
+            fix="land the file again, or move it out of the landing folder",
+        ) from error
+
+
+def _compile(expression: str) -> re.Pattern[str]:
+    return re.compile(rule.python(expression))

@@ -1,0 +1,242 @@
+"""Where lakes and landing data live: one face over the places they may be in.
+
+Paths are posix-style, relative to the root of the storage, as `customer/landing/a.json`. A name is only ever a
+name: nothing here expands globs, follows `..` out of the root or pastes names into anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+
+from stedi.errors import EnvironmentFault, LakeBusy, UsageError
+
+__all__ = ["Entry", "LocalStorage", "Storage", "faults", "open_storage"]
+
+PRIVATE_DIR = 0o700
+PRIVATE_FILE = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file: its path under the root, size in bytes, and what changes whenever its content does."""
+
+    path: str
+    size: int
+    version: str
+
+
+class Storage(Protocol):
+    """What a build needs of the place a lake or its landing data are in."""
+
+    uri: str
+
+    def list(self, prefix: str) -> list[Entry]:
+        """Return every file below a prefix, in nested folders too, sorted by path; none where there is none."""
+        ...
+
+    def stat(self, path: str) -> Entry | None:
+        """Return one file as it is now, or None."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return the content of a small file, or None where there is none."""
+        ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Replace a small file in one step, durably."""
+        ...
+
+    def move(self, source: str, target: str) -> None:
+        """Put a staged file in place in one step, over what was there."""
+        ...
+
+    def delete(self, path: str) -> None:
+        """Remove a file or a folder with all below it; nothing happens where there is none."""
+        ...
+
+    def local(self, path: str) -> Path:
+        """Return a path on this machine that holds the content of a file."""
+        ...
+
+    def workspace(self, path: str) -> Path:
+        """Make a private folder on this machine whose files `move` can put in place."""
+        ...
+
+    def lock(self, path: str, holder: str) -> contextlib.AbstractContextManager[None]:
+        """Hold the lock at `path`; LakeBusy names who holds it. A dead holder's lock is taken over."""
+        ...
+
+
+def open_storage(uri: str | os.PathLike[str]) -> Storage:
+    """Open the storage at a folder or URI; it need not exist yet. UsageError where the scheme is unknown."""
+    text = os.fspath(uri)
+    if not text:
+        raise UsageError("an empty path is no lake or landing folder", fix="give a folder")
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme.isalnum() and len(scheme) > 1:
+        raise UsageError(f"{text}: this version reads and writes local folders only", fix="give a local folder")
+    return LocalStorage(Path(text).expanduser().absolute())
+
+
+@contextlib.contextmanager
+def faults(what: str) -> Iterator[None]:
+    """Turn an OSError of the block into an EnvironmentFault that names `what` and the fix."""
+    try:
+        yield
+    except OSError as error:
+        raise fault(error, what) from error
+
+
+def fault(error: OSError, what: str) -> EnvironmentFault:
+    """Return the EnvironmentFault that says what an OSError about `what` means."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return EnvironmentFault(f"{what}: no space left on the disk", fix="free some space and run the command again")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return EnvironmentFault(f"{what}: permission denied", fix="give this user access, or name another folder")
+    return EnvironmentFault(f"{what}: {error.strerror or type(error).__name__}", fix="see that the path is right")
+
+
+class LocalStorage:
+    """A folder on this machine."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.uri = str(root)
+
+    def _at(self, path: str) -> Path:
+        parts = PurePosixPath(path).parts
+        if ".." in parts or PurePosixPath(path).is_absolute():
+            raise UsageError(f"{path}: leads out of {self.uri}", fix="name a path below the folder")
+        return self.root.joinpath(*parts)
+
+    def list(self, prefix: str) -> list[Entry]:
+        found: list[Entry] = []
+        start = self._at(prefix)
+        with faults(f"cannot list {start}"):
+            if start.exists():
+                for folder, _, names in os.walk(start, onerror=_raise):
+                    for name in names:
+                        file = Path(folder, name)
+                        status = file.stat()
+                        found.append(Entry(file.relative_to(self.root).as_posix(), status.st_size, _version(status)))
+        return sorted(found, key=lambda entry: entry.path)
+
+    def stat(self, path: str) -> Entry | None:
+        try:
+            status = self._at(path).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return Entry(path, status.st_size, _version(status))
+
+    def read(self, path: str) -> bytes | None:
+        file = self._at(path)
+        with faults(f"cannot read {file}"):
+            try:
+                return file.read_bytes()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+
+    def write(self, path: str, data: bytes) -> None:
+        file = self._at(path)
+        with faults(f"cannot write {file}"):
+            _make_private(file.parent)
+            partial = file.with_name(file.name + ".partial")
+            with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            partial.replace(file)
+
+    def move(self, source: str, target: str) -> None:
+        file = self._at(target)
+        with faults(f"cannot put {file} in place"):
+            _make_private(file.parent)
+            self._at(source).replace(file)
+
+    def delete(self, path: str) -> None:
+        file = self._at(path)
+        with faults(f"cannot delete {file}"):
+            if file.is_dir() and not file.is_symlink():
+                shutil.rmtree(file)
+            else:
+                file.unlink(missing_ok=True)
+
+    def local(self, path: str) -> Path:
+        return self._at(path)
+
+    def workspace(self, path: str) -> Path:
+        folder = self._at(path)
+        with faults(f"cannot write to {folder}"):
+            _make_private(folder)
+        return folder
+
+    @contextlib.contextmanager
+    def lock(self, path: str, holder: str) -> Iterator[None]:
+        # the operating system drops a dead holder's lock, so the file's content is only ever a name to show
+        from filelock import FileLock, Timeout
+
+        file = self._at(path)
+        with faults(f"cannot lock {self.uri}"):
+            _make_private(file.parent)
+            lock = FileLock(file, timeout=0, mode=PRIVATE_FILE)
+            try:
+                lock.acquire()
+            except Timeout:
+                name = _holder(file.with_suffix(".holder"))
+                raise LakeBusy(
+                    f"{self.uri}: another process is changing this lake ({name})",
+                    holder=name,
+                    fix="wait for it to end, or stop it; its lock goes with it",
+                ) from None
+        try:
+            self.write(file.with_suffix(".holder").relative_to(self.root).as_posix(), json.dumps(holder).encode())
+            yield
+        finally:
+            with contextlib.suppress(OSError):
+                file.with_suffix(".holder").unlink(missing_ok=True)
+            lock.release()
+
+
+def this_process(command: str) -> str:
+    """Name this process for a lock: command, process id, host."""
+    return f"{command}, process {os.getpid()} on {socket.gethostname()}"
+
+
+def make_private(file: Path) -> None:
+    """Take a file from everybody but its owner: it may hold personal data."""
+    file.chmod(PRIVATE_FILE)
+
+
+def _holder(file: Path) -> str:
+    try:
+        name = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return "its name is not known yet"
+    return str(name)
+
+
+def _make_private(folder: Path) -> None:
+    """Make a folder and its missing parents for the owner alone; folders that are there keep their mode."""
+    missing = [folder, *folder.parents]
+    for part in reversed(missing):
+        if not part.exists():
+            part.mkdir(mode=PRIVATE_DIR, exist_ok=True)
+    if not folder.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", str(folder))
+
+
+def _version(status: os.stat_result) -> str:
+    return str(status.st_mtime_ns)
+
+
+def _raise(error: OSError) -> None:
+    raise error
