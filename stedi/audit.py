@@ -8,7 +8,7 @@ from stedi.contracts import TABLES
 from stedi.engine import quoted
 from stedi.masking import mask
 from stedi.relations import Relations
-from stedi.stages import AUDITS, FACTS
+from stedi.stages import AUDITS, FACTS, SqlFile
 
 __all__ = ["audits_of", "ledger_of", "run_audits"]
 
@@ -16,49 +16,54 @@ SHOWN = 5
 """Keys shown of an audit's violations; the others are counted."""
 
 _DECLARED = "declared_columns"
+_FOUND = "found_columns"
 _LANDED = "landed"
 
 
-def audits_of(relations: Relations, changed: Collection[str]) -> list[str]:
+def audits_of(changed: Collection[str]) -> list[str]:
     """Return the audits that read, directly or through facts, one of the changed tables."""
-    get = relations.engine.tables_in
+    concerned = {*changed, _FOUND}
+    return [name for name, audit in AUDITS.items() if not concerned.isdisjoint(_reads(audit))]
 
-    def reads(sql: str) -> frozenset[str]:
-        names = get(sql)
-        return names.union(*(reads(FACTS[name].sql) for name in names if name in FACTS))
 
-    # the type check reads the engine's catalogue, so no table stands in its SQL
-    return [name for name, audit in AUDITS.items() if not (found := reads(audit.sql)) or found & {*changed, _DECLARED}]
+def _reads(file: SqlFile) -> frozenset[str]:
+    names = frozenset(file.inputs)
+    return names.union(*(_reads(FACTS[name]) for name in names if name in FACTS))
 
 
 def prepare(relations: Relations, landed: Mapping[str, int], names: Iterable[str]) -> None:
-    """Stand what the audits check against: the declared columns, and the rows each feed is known to have."""
-    engine = relations.engine
-    declared = [
-        {"table_name": name, "column_name": column.name, "place": place, "type_name": column.type}
-        for name in names
-        for place, column in enumerate(TABLES[name].columns, 1)
-    ]
-    for relation, rows in (
-        (_DECLARED, declared),
-        (_LANDED, [{"feed": TABLES[name].feed, "good": rows} for name, rows in landed.items()]),
-    ):
-        engine.run(
+    """Stand what the audits check against: the columns declared and found, and the rows each feed is known to have."""
+    names = list(names)
+    relations.open(names)
+    declared = {name: [(column.name, column.type) for column in TABLES[name].columns] for name in names}
+    found = {name: relations.columns[name] for name in names}
+    rows = [{"feed": TABLES[name].feed, "good": rows} for name, rows in landed.items()]
+    for relation, values in ((_DECLARED, _columns(declared)), (_FOUND, _columns(found)), (_LANDED, rows)):
+        relations.engine.run(
             relation,
-            f"create table {quoted(relation)} as select unnest($rows, recursive := true)",
-            {"rows": rows},
+            f"create table {quoted(relation)} as select unnest($values, recursive := true)",
+            {"values": values},
         )
+
+
+def _columns(tables: Mapping[str, Iterable[tuple[str, str]]]) -> list[dict[str, object]]:
+    return [
+        {"table_name": table, "column_name": name, "place": place, "type_name": type_name}
+        for table, columns in tables.items()
+        for place, (name, type_name) in enumerate(columns, 1)
+    ]
 
 
 def run_audits(relations: Relations, audits: Iterable[str]) -> dict[str, list[str]]:
     """Return the violations of each audit that found any, a line each with its keys masked; empty is good."""
     violations: dict[str, list[str]] = {}
+    engine = relations.engine
     for name in audits:
         sql = AUDITS[name].sql
-        relations.need(sql)
-        shown = relations.engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
+        relations.open(AUDITS[name].inputs)
+        shown = engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
         if shown:
-            counts = relations.engine.run(
+            counts = engine.run(
                 f"audit {name}", f"select table_name, count(*) from ({sql}) group by table_name order by table_name"
             )
             violations[name] = [f"{table}: {count:,} violations" for table, count in counts]

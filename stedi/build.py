@@ -20,7 +20,7 @@ from stedi.errors import AuditFailed, CheckFailed
 from stedi.listing import Listing, check_unchanged, list_feed
 from stedi.manifest import FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
-from stedi.stages import STAGES, inputs_of
+from stedi.stages import STAGES
 from stedi.storage import Storage, open_storage, this_process
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "build"]
 
-MATERIALISE_SHARE = 0.4
+IN_MEMORY_SHARE = 0.4
 """Landing is loaded into memory where its JSON is at most this share of the memory limit."""
 
 SPLIT_FROM_BYTES = 20_000_000_000
@@ -99,12 +99,12 @@ class Run:
                 self.engine,
                 self.land,
                 {name: [self.lake.local(f.path) for f in t.files] for name, t in self._standing().items()},
-                materialise=size <= MATERIALISE_SHARE * self.engine.memory_limit(),
+                in_memory=size <= IN_MEMORY_SHARE * self.engine.memory_limit(),
             )
         return self._relations
 
     def land(self, name: str) -> Landed:
-        """Read a feed, once."""
+        """Prove or sieve a feed, once."""
         if name not in self.landed:
             from stedi.landing import land
 
@@ -120,7 +120,7 @@ class Run:
 
     def done(self, what: str) -> None:
         """Report that the next part of the build begins."""
-        self.progress(what, self._parts_done, len(FEEDS) + len(self.stale) + 2)
+        self.progress(what, self._parts_done, len(self.stale) + 3)
         self._parts_done += 1
 
     def _standing(self) -> dict[str, TableRecord]:
@@ -183,7 +183,7 @@ def _look(run: Run) -> bool:
     """List the landing files and find what is stale; nothing stale ends the run."""
     run.published = Manifest.load(run.lake)
     run.listings = {feed.name: list_feed(run.landing, feed) for feed in FEEDS}
-    run.inputs = _inputs(run.published)
+    run.inputs = {name: stage.inputs for name, stage in STAGES.items()}
     run.order = plan.order(run.inputs, [feed.name for feed in FEEDS])
     landed = {name: listing.build for name, listing in run.listings.items()}
     digests = {name: stage.digest for name, stage in STAGES.items()}
@@ -208,9 +208,8 @@ def _lock(run: Run) -> bool:
 
 def _read(run: Run) -> bool:
     """Read the feeds that stale tables are made from, and prove or quarantine their lines."""
-    for name in [feed.name for feed in FEEDS]:
-        run.done(f"reading {name}")
-        run.land(name)
+    run.done("reading landing files")
+    run.relations.open(feed.name for feed in FEEDS)
     check_unchanged(run.landing, run.listings.values())
     _refuse_quarantined(run, run.feeds())
     for name, landed in run.landed.items():
@@ -234,8 +233,7 @@ def _audit(run: Run) -> bool:
     run.done("auditing")
     feeds = run.feeds()
     prepare(run.relations, {name: feed.rows for name, feed in feeds.items()}, run.tables())
-    run.relations.open(run.tables())
-    run.audits = audits_of(run.relations, run.stale)
+    run.audits = audits_of(run.stale)
     violations = run_audits(run.relations, run.audits)
     if violations:
         raise AuditFailed(
@@ -279,7 +277,7 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
 
     started = time.perf_counter()
     contract, stage, relations = TABLES[name], STAGES[name], run.relations
-    relations.need(stage.sql)
+    relations.open(stage.inputs)
     sql = stage.sql
     if contract.sort:
         rest = ", ".join(quoted(c.name) for c in contract.columns)
@@ -311,17 +309,6 @@ def _stage(run: Run, file: Path, target: str) -> FileRecord:
     staged = file.relative_to(run.lake.workspace(STAGING)).as_posix()
     run.moves.append((f"{STAGING}/{staged}", target))
     return staged_record(file, target)
-
-
-def _inputs(published: Manifest | None) -> dict[str, tuple[str, ...]]:
-    """Return what each stage reads; SQL that was parsed by an earlier build is not parsed again."""
-    known = published.tables if published else {}
-    return {
-        name: known[name].inputs
-        if name in known and known[name].sql == stage.digest
-        else tuple(sorted(inputs_of(stage.sql)))
-        for name, stage in STAGES.items()
-    }
 
 
 def _published_ids(published: Manifest | None) -> dict[str, str]:

@@ -16,7 +16,6 @@ import duckdb
 from stedi.contracts import Table
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
-from stedi.stages import tables_in
 
 __all__ = ["BUILD_KEY", "Engine", "build_of", "glob_safe"]
 
@@ -67,10 +66,6 @@ class Engine:
         except RuntimeError as error:  # DuckDB swallows Ctrl-C and says this instead
             raise KeyboardInterrupt from error
 
-    def tables_in(self, sql: str) -> frozenset[str]:
-        """Return the names of the tables a query reads; UsageError where it cannot be parsed."""
-        return tables_in(self.connection, sql)
-
     def memory_limit(self) -> int:
         """Return the memory limit in bytes."""
         [(text,)] = self.run("memory limit", "select current_setting('memory_limit')")
@@ -97,9 +92,11 @@ class Engine:
         )
         relation.create_view(name)
 
-    def view_parquet(self, name: str, files: Sequence[Path]) -> None:
-        """Make a view over Parquet files, columns by name."""
-        self.connection.read_parquet([glob_safe(file) for file in files]).create_view(name)
+    def view_parquet(self, name: str, files: Sequence[Path]) -> list[tuple[str, str]]:
+        """Make a view over Parquet files and return its columns with their types."""
+        relation = self.connection.read_parquet([glob_safe(file) for file in files])
+        relation.create_view(name)
+        return list(zip(relation.columns, map(str, relation.types), strict=True))
 
     def empty(self, name: str, columns: Mapping[str, str]) -> None:
         """Make a table without rows."""

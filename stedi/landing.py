@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stedi import rule
 from stedi.contracts import Table
@@ -20,8 +21,10 @@ from stedi.engine import MAX_OBJECT_BYTES, Engine, glob_safe, quoted
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
 from stedi.proof import prove
-from stedi.sieve import BadLine, Judge, sieve
 from stedi.storage import Entry, Storage
+
+if TYPE_CHECKING:
+    from stedi.sieve import BadLine
 
 __all__ = ["Landed", "land", "open_lines", "open_rows", "quarantine_query"]
 
@@ -67,14 +70,15 @@ def land(
     return Landed(record, good, spool.bad if spool and reasons else None)
 
 
-def open_rows(engine: Engine, feed: Table, landed: Landed, *, materialise: bool) -> None:
+def open_rows(engine: Engine, feed: Table, landed: Landed, *, in_memory: bool) -> None:
     """Stand the good rows of a feed in the engine under the feed's name."""
     if not landed.good:
         engine.empty(feed.name, {column.name: column.type for column in feed.columns})
-    elif materialise:
+    elif in_memory:
         source = f"{feed.name}_json"
         engine.view_json(feed, landed.good, name=source)
         engine.run(f"reading {feed.name}", f"create table {quoted(feed.name)} as from {quoted(source)}")
+        engine.run(f"reading {feed.name}", f"drop view {quoted(source)}")
     else:
         engine.view_json(feed, landed.good)
 
@@ -106,6 +110,8 @@ class _Spool:
     """Where the sieve of one feed puts what it finds: good lines a file each, bad lines together."""
 
     def __init__(self, workspace: Path, feed: Table) -> None:
+        from stedi.sieve import Judge
+
         self.folder = workspace / "sieved" / feed.feed
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self.bad = self.folder / "bad.json"
@@ -121,6 +127,8 @@ class _Spool:
         self._stream.close()
 
     def sieve(self, entry: Entry, file: Path) -> tuple[InputRecord, Path]:
+        from stedi.sieve import sieve
+
         kept = self.folder / f"good-{self._count}.json"
         self._count += 1
 

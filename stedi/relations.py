@@ -23,7 +23,7 @@ class Relations:
     """The tables of one lake in one engine.
 
     `landed` reads a feed, once, when one of its relations is needed; `files` holds the Parquet files of the tables
-    that are made; `materialise` loads landing rows into memory instead of parsing them at each reference.
+    that are made; `in_memory` loads landing rows into memory instead of parsing them at each reference. `columns` holds what the Parquet files say of those that were opened.
     """
 
     def __init__(
@@ -32,34 +32,36 @@ class Relations:
         landed: Callable[[str], Landed],
         files: Mapping[str, Sequence[Path]],
         *,
-        materialise: bool,
+        in_memory: bool,
     ) -> None:
         self.engine = engine
         self._landed = landed
         self._files = dict(files)
-        self._materialise = materialise
+        self._in_memory = in_memory
         self._open: set[str] = set()
+        self.columns: dict[str, list[tuple[str, str]]] = {}
 
     def put(self, name: str, files: Sequence[Path]) -> None:
         """Have a table, made just now, read from these files."""
         self._files[name] = files
 
-    def need(self, sql: str) -> None:
-        """Open everything a statement reads."""
-        self.open(self.engine.tables_in(sql))
-
     def open(self, names: Iterable[str]) -> None:
-        """Open relations by name; names that are none of the lake's are left to the engine to refuse."""
-        for name in sorted(set(names) - self._open):
-            self._open.add(name)
-            feed = TABLES.get(name.removesuffix(_LINES))
-            if feed is not None and feed.zone == "landing":
-                if name.endswith(_LINES):
-                    open_lines(self.engine, feed, self._landed(feed.name))
-                else:
-                    open_rows(self.engine, feed, self._landed(feed.name), materialise=self._materialise)
-            elif name in self._files:
-                self.engine.view_parquet(name, self._files[name])
-            elif name in FACTS:
-                self.need(FACTS[name].sql)
-                self.engine.run(name, f"create table {quoted(name)} as {FACTS[name].sql}")
+        """Open relations by name, and what they are made of; a name that is none of the lake's is passed over."""
+        for name in names:
+            if name not in self._open:
+                self._open.add(name)
+                self._open_one(name)
+
+    def _open_one(self, name: str) -> None:
+        feed = TABLES.get(name.removesuffix(_LINES))
+        if feed is not None and feed.zone == "landing":
+            landed = self._landed(feed.name)
+            if name.endswith(_LINES):
+                open_lines(self.engine, feed, landed)
+            else:
+                open_rows(self.engine, feed, landed, in_memory=self._in_memory)
+        elif name in self._files:
+            self.columns[name] = self.engine.view_parquet(name, self._files[name])
+        elif name in FACTS:
+            self.open(FACTS[name].inputs)
+            self.engine.run(name, f"create table {quoted(name)} as {FACTS[name].sql}")

@@ -11,7 +11,7 @@ import errno
 import json
 import os
 import shutil
-import socket
+import platform
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -208,7 +208,7 @@ class LocalStorage:
 
 def this_process(command: str) -> str:
     """Name this process for a lock: command, process id, host."""
-    return f"{command}, process {os.getpid()} on {socket.gethostname()}"
+    return f"{command}, process {os.getpid()} on {platform.node()}"
 
 
 def make_private(file: Path) -> None:

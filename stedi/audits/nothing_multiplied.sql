@@ -1,15 +1,41 @@
 -- nothing_multiplied: the rows of each trusted table are a sub-bag of what landed.
 -- Readings are kept or dropped by whole user and device, so their rows must even be all that landed of those; customer
 -- records are compared one by one.
-(
-    select 'customer_trusted' as table_name, t.email as key
-    from (select * from customer_trusted except all select * from customer_landing) as t
+with landed as (
+    select
+        hash(c) as record,
+        count(*) as times
+    from customer_landing as c
+    group by record
+),
+
+trusted as (
+    select
+        hash(c) as record,
+        count(*) as times,
+        min(c.email) as email
+    from customer_trusted as c
+    group by record
+),
+
+curated as (
+    select
+        hash(c) as record,
+        count(*) as times,
+        min(c.email) as email
+    from customers_curated as c
+    group by record
 )
+
+select 'customer_trusted' as table_name, t.email as key
+from trusted as t
+left join landed as l on t.record = l.record
+where t.times > coalesce(l.times, 0)
 union all
-(
-    select 'customers_curated', t.email
-    from (select * from customers_curated except all select * from customer_trusted) as t
-)
+select 'customers_curated', c.email
+from curated as c
+left join trusted as t on c.record = t.record
+where c.times > coalesce(t.times, 0)
 union all
 select 'accelerometer_trusted', t.user
 from (

@@ -1,0 +1,91 @@
+"""The command line: commands parse, call the library and print.
+
+Each command is a module of its own, loaded when it is run, so that `stedi --help` costs no more than click.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import click
+
+from stedi import __version__
+
+__all__ = ["COMMANDS", "cli", "main"]
+
+COMMANDS = {
+    "build": "Build the lakehouse from landing data.",
+    "verify": "Check a published lake against its manifest, its landing data and the audits.",
+    "query": "Run SQL over every zone of a lake, read-only.",
+    "sample": "Write landing data of any size, with known results.",
+    "doctor": "Show what this machine has, and how to get what it lacks.",
+}
+"""Every command and the first line of its help, known without loading it."""
+
+
+class _Commands(click.Group):
+    """The commands, each imported when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"stedi.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from stedi.settings import nearest
+
+            ctx.fail(f"No such command {args[0]!r}{nearest(args[0], COMMANDS)}")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - as above
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(
+    cls=_Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="""\b
+Examples:
+  stedi build                                  the bundled sample, into ./lake
+  stedi build --landing DIR --lake DIR         your landing data
+  stedi query "select * from customer_trusted limit 5"
+
+\b
+Every option can also come from stedi.toml in this folder (or the file $STEDI_CONFIG names) and from
+the environment: STEDI_LAKE for --lake, STEDI_MEMORY_LIMIT for --memory-limit, STEDI_STRICT=1 for --strict.
+The command line wins over the environment, the environment over the file.
+
+\b
+Shell completion, for bash (zsh and fish likewise):
+  eval "$(_STEDI_COMPLETE=bash_source stedi)"
+
+\b
+Exit codes: 0 done, 1 a check failed, 2 wrong usage or environment, 130 interrupted.
+""",
+)
+@click.version_option(__version__, prog_name="stedi", message="%(prog)s %(version)s")
+@click.pass_context
+def cli(ctx: click.Context) -> None:
+    """The STEDI lakehouse on one machine: landing JSON to audited Parquet tables."""
+    from stedi.settings import load_settings
+
+    ctx.default_map = load_settings()
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line and end the process with its exit code."""
+    import sys
+
+    from stedi.cli.ending import run
+
+    sys.exit(run(cli, arguments))

@@ -1,0 +1,5 @@
+"""`python -m stedi.cli` is `stedi`."""
+
+from stedi.cli import main
+
+main()

@@ -1,0 +1,85 @@
+"""What commands print: data to stdout, everything else to stderr, and nothing that a closed pipe could break."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sys
+from collections.abc import Sequence
+
+import click
+
+__all__ = ["note", "plain_table", "print_json", "print_table", "shown", "write"]
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def write(text: str) -> bool:
+    """Write to stdout; False where whoever read it has gone away, which is no error of this command."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # what is still buffered would break the pipe once more when the interpreter ends
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
+        return False
+    except UnicodeEncodeError:
+        encoding = sys.stdout.encoding or "ascii"
+        return write(text.encode(encoding, errors="backslashreplace").decode(encoding))
+    return True
+
+
+def note(text: str) -> None:
+    """Write a line to stderr."""
+    click.echo(text, err=True)
+
+
+def print_json(document: object) -> None:
+    """Write one JSON document to stdout."""
+    write(json.dumps(document, indent=1) + "\n")
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
+    """Write a table to stdout: drawn by rich on a terminal, in plain columns elsewhere. `right` names numbers."""
+    write(_rich_table(columns, rows, right) if sys.stdout.isatty() else plain_table(columns, rows, right))
+
+
+def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> str:
+    """Return rows in columns of one width, two blanks apart, with a line below the names; never cut, never wrapped."""
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    is_right = [name in right for name in columns]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(cells, widths, is_right, strict=True)
+        )
+        return "  ".join(padded).rstrip() + "\n"
+
+    return "".join([line(columns), line(["-" * width for width in widths]), *(line(row) for row in rows)])
+
+
+def shown(text: str) -> str:
+    """Return a text as it may be shown on a terminal: control characters, which could command it, as escapes."""
+    return _CONTROL.sub(lambda found: ascii(found.group())[1:-1], text)
+
+
+def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str]) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(Text(name), justify="right" if name in right else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*map(Text, row))
+    # as wide as it comes: a terminal that is narrower wraps lines, but no name is ever cut
+    console = Console(width=sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) + 2)
+    with console.capture() as capture:
+        console.print(table, crop=False)
+    return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"

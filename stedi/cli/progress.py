@@ -1,0 +1,105 @@
+"""Progress on stderr: a bar on a terminal; elsewhere lines, and only once a command has taken a while."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+import click
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+__all__ = ["Parts", "Rows"]
+
+LONG = 2.0
+"""Seconds after which a command has something to say of its progress."""
+
+BAR_AFTER = 0.2
+"""Seconds after which a terminal gets its bar: importing rich for it would slow a small build down."""
+
+
+class _Shown:
+    """A bar where stderr is a terminal, lines where it is not."""
+
+    def __init__(self) -> None:
+        self._started = time.perf_counter()
+        self._terminal = sys.stderr.isatty()
+        self._resources = ExitStack()
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._resources.close()
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+    def _draw(self, what: str, done: int, total: int) -> None:
+        if self._bar is None:
+            if self._seconds() < BAR_AFTER:
+                return
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}", markup=False),
+                BarColumn(),
+                TextColumn("{task.percentage:>3.0f}%", markup=False),
+                TimeElapsedColumn(),
+                console=Console(stderr=True),
+                transient=True,
+            )
+            self._resources.enter_context(self._bar)
+            self._task = self._bar.add_task(what, total=total)
+        assert self._task is not None
+        self._bar.update(self._task, description=what, completed=done, total=total)
+
+    def _line(self, text: str) -> None:
+        click.echo(f"{self._seconds():6.1f} s  {text}", err=True)
+
+
+class Parts(_Shown):
+    """Progress of a build, told part by part; `seconds` holds how long each part has taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[str, float] = {}
+        self._current = ""
+        self._since = self._started
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Be told that part `done` of `total` begins."""
+        now = time.perf_counter()
+        if self._current:
+            self.seconds[self._current] = now - self._since
+        self._current, self._since = what, now
+        if self._terminal:
+            self._draw(what, done, total)
+        elif self._seconds() >= LONG:
+            self._line(f"{what} ({done + 1} of {total})")
+
+
+class Rows(_Shown):
+    """Progress of writing a known number of rows."""
+
+    def __init__(self, what: str, total: int) -> None:
+        super().__init__()
+        self._what = what
+        self._total = total
+        self._done = 0
+        self._next = LONG
+
+    def __call__(self, rows: int) -> None:
+        """Be told that so many rows more are written."""
+        self._done += rows
+        if self._terminal:
+            self._draw(self._what, self._done, self._total)
+        elif self._seconds() >= self._next:
+            self._next = self._seconds() + LONG
+            self._line(f"{self._what}: {self._done:,} of {self._total:,} rows")

@@ -1,0 +1,169 @@
+"""`stedi query`."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+import click
+
+from stedi.cli.options import lake as lake_option
+from stedi.cli.options import memory_limit, option
+from stedi.cli.output import note, plain_table, shown, write
+from stedi.errors import UsageError
+from stedi.settings import FORMATS
+
+__all__ = ["query"]
+
+ROWS_SHOWN = 1000
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  stedi query "select zone, count(*) from ..."
+  stedi query "from customer_trusted limit 5"
+  stedi query "select reason, count(*) from quarantine group by all"
+  stedi query --format csv "from machine_learning_curated" > machine_learning.csv
+  echo "show tables" | stedi query -
+
+\b
+Tables are named as in `stedi build`; `quarantine` holds the bad lines of every feed (feed, file, line, reason, raw).
+csv is RFC 4180 with a header, NULL an empty field. json is an array of objects, NaN and infinity null.
+Bytes (BLOB, as quarantine.raw) are shown as UTF-8 text, what is no UTF-8 as \\xNN.
+""",
+)
+@click.argument("sql")
+@lake_option
+@option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written.")
+@option(
+    "--limit",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
+)
+@memory_limit
+def query(sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None) -> None:
+    """Run SQL over every zone of a lake, read-only.
+
+    SQL is one query in DuckDB's dialect, or - to read it from stdin. It can read the tables of the lake and nothing
+    else, and write nothing.
+    """
+    from stedi.lake import Lake
+    from stedi.query import ask, count
+
+    text = _stdin() if sql == "-" else sql
+    with Lake.open(lake, memory_limit=memory_limit) as opened:
+        answer = ask(opened, text)
+        for line in opened.notes:
+            note(f"note: {shown(line)}")
+        if form == "table":
+            most = ROWS_SHOWN if limit is None else limit
+            rows = _first(answer.batches, most + 1 if most else None)
+            _print_table(answer.columns, rows[:most] if most else rows)
+            if most and len(rows) > most:
+                total = count(opened, text)
+                of = "more" if total is None else f"{total:,}"
+                note(f"note: the first {most:,} of {of} rows; --limit 0, or --format csv, gives all of them")
+        else:
+            batches = answer.batches if not limit else iter([_first(answer.batches, limit)])
+            lines = _csv(answer.columns, batches) if form == "csv" else _json(answer.columns, batches)
+            for part in lines:
+                if not write(part):
+                    return
+
+
+def _stdin() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        raise UsageError("the query on stdin is not UTF-8", fix="write it in UTF-8") from error
+
+
+def _first(batches: Iterable[list[tuple[Any, ...]]], most: int | None) -> list[tuple[Any, ...]]:
+    rows: list[tuple[Any, ...]] = []
+    for batch in batches:
+        rows += batch
+        if most is not None and len(rows) >= most:
+            return rows[:most]
+    return rows
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    if columns == ("explain_key", "explain_value"):
+        write("".join(f"{text}\n" for _, text in rows))
+        return
+    # a long result is for a pager or a file, where what rich draws would not be read
+    numbers = [name for at, name in enumerate(columns) if all(isinstance(r[at], int | float | None) for r in rows)]
+    cells = [tuple(shown(_text(value, null="NULL")) for value in row) for row in rows]
+    write(plain_table(tuple(map(shown, columns)), cells, numbers))
+    write(f"({len(rows):,} {'row' if len(rows) == 1 else 'rows'})\n")
+
+
+def _csv(columns: Sequence[str], batches: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow(columns)
+    for batch in batches:
+        writer.writerows([_text(value) for value in row] for row in batch)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+    yield buffer.getvalue()
+
+
+def _json(columns: Sequence[str], batches: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
+    names = _distinct(columns)
+    opening = "["
+    for batch in batches:
+        rows = (dict(zip(names, map(_jsonable, row), strict=True)) for row in batch)
+        yield opening + "\n" + ",\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
+        opening = ","
+    yield "[]\n" if opening == "[" else "\n]\n"
+
+
+def _distinct(columns: Sequence[str]) -> list[str]:
+    """Return names that differ, as an object's must: a second `user` is `user_1`, as DuckDB would call it."""
+    names: list[str] = []
+    for name in columns:
+        distinct, number = name, 0
+        while distinct in names:
+            number += 1
+            distinct = f"{name}_{number}"
+        names.append(distinct)
+    return names
+
+
+def _text(value: object, null: str = "") -> str:
+    if value is None:
+        return null
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, bytes):
+        return value.decode(errors="backslashreplace")
+    if isinstance(value, list | dict | tuple):
+        return json.dumps(_jsonable(value), ensure_ascii=False)
+    return str(value)
+
+
+def _jsonable(value: object) -> object:
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, date | time):  # a datetime is a date
+        return value.isoformat()
+    if isinstance(value, list | tuple):
+        return [_jsonable(item) for item in value]
+    if isinstance(value, dict):
+        return {_text(key): _jsonable(item) for key, item in value.items()}
+    return str(value) if isinstance(value, timedelta) else _text(value)

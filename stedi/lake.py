@@ -1,0 +1,333 @@
+"""The Python API: `Lake.open("lake").table("customer_trusted").pl()`, and what every command that reads a lake needs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from stedi.contracts import TABLES, Table
+from stedi.errors import EnvironmentFault, LakeBusy, StediError, UsageError
+from stedi.listing import Listing, list_feed
+from stedi.manifest import FeedRecord, FileRecord, Manifest
+from stedi.publish import JOURNAL, LOCK, needs_recovery, recover
+from stedi.storage import Entry, Storage, open_storage, this_process
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars
+    import pyarrow
+
+    from stedi.engine import Engine
+    from stedi.landing import Landed
+    from stedi.relations import Relations
+
+__all__ = ["QUARANTINE", "Lake", "LakeTable", "Rows", "Seen", "see_landing", "settle"]
+
+QUARANTINE = "quarantine"
+"""The relation that holds the quarantined lines of every feed."""
+
+T = TypeVar("T")
+
+
+def settle(storage: Storage) -> str:
+    """Finish what a stopped build left, so that the lake is the old one or the new one, never a mix.
+
+    Returns a note where that cannot be done and does no harm: another build is under way, or this user may only read.
+    Raises EnvironmentFault where a build was stopped while it published and this user cannot write.
+    """
+    if not needs_recovery(storage):
+        return ""
+    try:
+        with storage.lock(LOCK, this_process("stedi, rolling a stopped build forward")):
+            recover(storage)
+    except LakeBusy as busy:
+        return f"{storage.uri}: another process is changing this lake ({busy.holder}); what is read is the lake before"
+    except EnvironmentFault:
+        if storage.stat(JOURNAL) is not None:
+            raise
+        return f"{storage.uri}: a stopped build left files in _stedi/staging, and this user may not remove them"
+    return ""
+
+
+def open_manifest(storage: Storage) -> Manifest:
+    """Return the manifest of a lake; EnvironmentFault where it was never built."""
+    manifest = Manifest.load(storage)
+    if manifest is None:
+        raise EnvironmentFault(f"{storage.uri}: no lake was built here", fix=f"run `stedi build --lake {storage.uri}`")
+    return manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The landing files of one feed as they are now, held against those a lake was built from.
+
+    `listing` holds the recorded files that are still there; the other three name files.
+    """
+
+    listing: Listing
+    vanished: tuple[str, ...]
+    changed: tuple[str, ...]
+    new: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every recorded file is there, unchanged."""
+        return not self.vanished and not self.changed
+
+
+def see_landing(landing: Storage, record: FeedRecord) -> Seen:
+    """Look at the landing files of a feed as they are now."""
+    feed = TABLES[record.name]
+    try:
+        now = {entry.path: entry for entry in list_feed(landing, feed).files}
+    except EnvironmentFault:
+        now = {}
+    was = {file.path: Entry(file.path, file.size, file.version) for file in record.files}
+    return Seen(
+        Listing(feed, tuple(now[path] for path in was if path in now), record.left),
+        vanished=tuple(path for path in was if path not in now),
+        changed=tuple(path for path, entry in was.items() if path in now and now[path] != entry),
+        new=tuple(path for path in now if path not in was),
+    )
+
+
+class Lake:
+    """A published lake, open for reading: every table of every zone, landing and quarantine included.
+
+    `notes` says what a reader should know (a build under way, landing files changed since). Nothing is read before it
+    is asked for. Close it, or use it in a `with` statement: DuckDB's memory and the private folder go then.
+    """
+
+    def __init__(self, storage: Storage, manifest: Manifest, *, memory_limit: str | None = None) -> None:
+        self.storage = storage
+        self.manifest = manifest
+        self.notes: list[str] = []
+        self.landed: dict[str, Landed] = {}
+        self._memory_limit = memory_limit
+        self._engine: Engine | None = None
+        self._relations: Relations | None = None
+        self._workspace: Path | None = None
+        self._entries: dict[str, Entry] = {}
+        self._remove: Callable[[], object] = lambda: None
+
+    @classmethod
+    def open(cls, uri: str | os.PathLike[str] = "lake", *, memory_limit: str | None = None) -> Self:
+        """Open the lake in a folder; EnvironmentFault where there is none, with how to build it."""
+        storage = open_storage(uri)
+        note = settle(storage)
+        lake = cls(storage, open_manifest(storage), memory_limit=memory_limit)
+        if note:
+            lake.notes.append(note)
+        return lake
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        rows = self.tables
+        width = max(map(len, rows))
+        lines = [f"{name.ljust(width)}  {count:>12,} rows" for name, count in rows.items()]
+        return "\n".join([f"Lake {self.storage.uri}, built {self.manifest.finished}", *lines])
+
+    def close(self) -> None:
+        """Let go of the engine and remove the private folder."""
+        if self._engine is not None:
+            self._engine.connection.close()
+            self._engine = None
+            self._relations = None
+        self._remove()
+
+    @property
+    def tables(self) -> dict[str, int]:
+        """Every table and its rows, landing first."""
+        return self.manifest.rows()
+
+    def table(self, name: str) -> LakeTable:
+        """Return one table; UsageError where there is none of that name."""
+        if name not in self.tables:
+            from stedi.settings import nearest
+
+            raise UsageError(
+                f"{self.storage.uri}: no table {name}{nearest(name, self.tables)}",
+                fix=f"the tables are {', '.join(self.tables)}",
+            )
+        return LakeTable(self, name)
+
+    def sql(self, query: str) -> Rows:
+        """Return the rows of one query over the tables by name; UsageError where it is no query."""
+        from stedi.query import parse
+
+        return Rows(self, query, parse(self, query))
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this lake, opened at first use."""
+        if self._engine is None:
+            from stedi.engine import Engine
+
+            self._engine = Engine(memory_limit=self._memory_limit, spill=self.workspace / "spill")
+            # a name in a query is a table of the lake, never a variable of the Python program
+            self._engine.run("settings", "set python_enable_replacements = false")
+        return self._engine
+
+    @property
+    def workspace(self) -> Path:
+        """A folder of this user alone for what may hold personal data: good lines of unclean files, spill."""
+        if self._workspace is None:
+            self._workspace = Path(tempfile.mkdtemp(prefix="stedi-"))
+            self._remove = weakref.finalize(self, shutil.rmtree, self._workspace, ignore_errors=True)
+        return self._workspace
+
+    def relations(self, *, in_memory: bool = False) -> Relations:
+        """Return the tables as relations; `in_memory`, at the first call, has landing parsed once for all."""
+        if self._relations is None:
+            from stedi.relations import Relations
+
+            files = {
+                name: [self.storage.local(file.path) for file in table.files]
+                for name, table in self.manifest.tables.items()
+            }
+            self._relations = Relations(self.engine, self._land, files, in_memory=in_memory)
+        return self._relations
+
+    def stand(self, names: Collection[str]) -> None:
+        """Open tables in the engine, and see that they are those of the manifest."""
+        self.check_whole(names)
+        from stedi.query import translated
+
+        with translated():
+            self.relations().open(sorted(set(names) & TABLES.keys()))
+            if QUARANTINE in names:
+                self._open_quarantine()
+
+    def check_whole(self, names: Iterable[str]) -> None:
+        """Raise StediError where a file of these tables is not the one the manifest names: it was published anew."""
+        from stedi.engine import build_of
+
+        for name in set(names) & self.manifest.tables.keys():
+            record = self.manifest.tables[name]
+            for file in record.files:
+                entry = self.storage.stat(file.path)
+                if entry is not None and entry == self._entries.get(file.path):
+                    continue
+                whole = entry is not None and file.path not in self._entries
+                if not whole or build_of(self.engine, self.storage.local(file.path)) != record.build:
+                    raise StediError(
+                        f"{self.storage.uri}: {name} was published anew, or damaged, since this lake was opened",
+                        fix="open the lake again; if that does not help, `stedi verify` says what is wrong",
+                    )
+                assert entry is not None
+                self._entries[file.path] = entry
+
+    def files_of(self, name: str) -> list[Path]:
+        """Return the local files behind a table that stands in the engine."""
+        if name in self.landed:
+            return list(self.landed[name].good)
+        return [self.storage.local(file.path) for file in self._records(name)]
+
+    def _records(self, name: str) -> list[FileRecord]:
+        if name == QUARANTINE:
+            return [file for feed in self.manifest.feeds.values() for file in feed.quarantine]
+        return list(self.manifest.tables[name].files) if name in self.manifest.tables else []
+
+    def _land(self, name: str) -> Landed:
+        if name not in self.landed:
+            from stedi.landing import land
+
+            landing = open_storage(self.manifest.landing)
+            record = self.manifest.feeds[name]
+            seen = see_landing(landing, record)
+            if seen.vanished:
+                raise EnvironmentFault(
+                    f"{landing.uri}/{seen.vanished[0]}: this landing file of {name} is gone",
+                    fix="put it back, or run `stedi build` to build from what is there",
+                )
+            self.notes += [f"{landing.uri}/{path}: changed since the last build" for path in seen.changed]
+            self.landed[name] = land(self.engine, landing, seen.listing, self.workspace, record)
+        return self.landed[name]
+
+    def _open_quarantine(self) -> None:
+        from stedi.engine import glob_safe
+
+        columns = "file, line, reason, raw"
+        parts = [
+            f"select '{TABLES[name].feed}' as feed, {columns} from read_parquet(${TABLES[name].feed})"
+            for name, feed in self.manifest.feeds.items()
+            if feed.quarantine
+        ]
+        files = {
+            TABLES[name].feed: [glob_safe(self.storage.local(file.path)) for file in feed.quarantine]
+            for name, feed in self.manifest.feeds.items()
+            if feed.quarantine
+        }
+        if parts:
+            relation = self.engine.connection.sql(" union all ".join(parts), params=files)
+            relation.create_view(QUARANTINE)
+        else:
+            empty = "null::varchar as feed, null::varchar as file, null::bigint as line, null::varchar as reason"
+            self.engine.run(
+                QUARANTINE,
+                f"create or replace view {QUARANTINE} as select {empty}, null::blob as raw where false",
+            )
+
+
+class Rows:
+    """The rows of a query, read when one of its three forms is asked for."""
+
+    def __init__(self, lake: Lake, query: str, names: Collection[str]) -> None:
+        self._lake = lake
+        self._query = query
+        self._names = names
+
+    def __repr__(self) -> str:
+        return f"Rows of {self._query!r}: .pl(), .arrow() or .duckdb()"
+
+    def duckdb(self) -> duckdb.DuckDBPyRelation:
+        """Return a DuckDB relation; it lives as long as the lake is open."""
+        from stedi.query import translated
+
+        with translated(self._query):
+            self._lake.stand(self._names)
+            return self._lake.engine.connection.sql(self._query)
+
+    def arrow(self) -> pyarrow.Table:
+        """Return an Arrow table."""
+        return self._read(lambda relation: relation.to_arrow_table())
+
+    def pl(self) -> polars.DataFrame:
+        """Return a Polars data frame."""
+        return self._read(lambda relation: relation.pl())
+
+    def _read(self, form: Callable[[Any], T]) -> T:
+        relation = self.duckdb()
+        from stedi.query import translated
+
+        with translated(self._query):
+            result = form(relation)
+        self._lake.check_whole(self._names)
+        return result
+
+
+class LakeTable(Rows):
+    """One table of a lake."""
+
+    def __init__(self, lake: Lake, name: str) -> None:
+        from stedi.engine import quoted
+
+        super().__init__(lake, f"from {quoted(name)}", (name,))
+        self.name = name
+        self.rows = lake.tables[name]
+        self.contract: Table = TABLES[name]
+
+    def __repr__(self) -> str:
+        columns = "\n".join(f"  {column.name} {column.type}: {column.comment}" for column in self.contract.columns)
+        return f"{self.name}, {self.rows:,} rows: {self.contract.comment}\n{columns}"

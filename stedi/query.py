@@ -1,0 +1,187 @@
+"""SQL over a lake, read-only: what may run, what it reads, its rows in batches, its errors without personal data.
+
+DuckDB itself says what a statement is. Only one query is let through; then the engine is shut in with the files that
+the query reads, and runs it in a read-only transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from stedi.contracts import TABLES
+from stedi.engine import Engine, explain, glob_safe
+from stedi.errors import StediError, UsageError
+from stedi.lake import QUARANTINE, Lake
+from stedi.masking import scrub
+
+__all__ = ["Answer", "ask", "count", "explain_query", "parse", "translated"]
+
+BATCH = 10_000
+"""Rows fetched at a time."""
+
+_FIX = "write one SELECT (or EXPLAIN, DESCRIBE, SUMMARIZE, SHOW); a lake changes by `stedi build` only"
+_QUERY_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
+_BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
+_EXPLAIN = re.compile(rf"{_BLANK}explain\b{_BLANK}(?:analyze\b|\((?:\s|,|analyze\b|verbose\b|format\s+\w+)*\))?", re.I | re.S)
+_PIVOT = re.compile(rf"{_BLANK}\(*(?:pivot|unpivot|from|select|with)\b", re.I | re.S)
+# functions and tables that show, or reach, relations their text does not name
+_CATALOGUE = re.compile(r"query|query_table|(?:duckdb|pragma|sqlite|pg)_\w+", re.I)
+
+# these speak of the query's own text; every other kind may quote a value of the data
+_OF_THE_TEXT = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+_PLACE = re.compile(r"\n+LINE \d+: [^\n]*(?:\n *\^*)?\s*$")
+_VALUE = re.compile(r"[\"':]|(?<![A-Za-z0-9_])[-+]?\d|\d{4}")
+_TARGET = re.compile(r" (?:to|type) (U?INT\d+|(?:U?(?:TINY|SMALL|BIG|HUGE)INT)|INTEGER|DOUBLE|FLOAT|DECIMAL|BOOL|DATE|TIME\w*|UUID)\b")
+_PIVOT_ANYWHERE = re.compile(r"\bpivot\b", re.I)  # names of its columns are values of the data
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a query gives: its columns, and its rows in batches, read as they are taken."""
+
+    columns: tuple[str, ...]
+    batches: Iterator[list[tuple[Any, ...]]]
+
+
+def ask(lake: Lake, query: str) -> Answer:
+    """Run a query with nothing within its reach but the tables it names; the lake answers no other after it.
+
+    UsageError where it is no query, or DuckDB cannot run it.
+    """
+    names = parse(lake, query)
+    lake.stand(names)
+    files = [file for name in names for file in lake.files_of(name)]
+    engine = lake.engine
+    # DuckDB checks a path both as it is given, where it may be a pattern, and as it was found
+    allowed = sorted({str(file) for file in files} | {glob_safe(file) for file in files})
+    engine.run("settings", "set allowed_paths = $allowed", {"allowed": allowed})
+    engine.run("settings", "set enable_external_access = false")
+    engine.run("settings", "set lock_configuration = true")
+    engine.run("settings", "begin transaction read only")
+    with translated(query):
+        engine.connection.execute(query)
+        columns = tuple(str(column[0]) for column in engine.connection.description or [])
+    return Answer(columns, _batches(lake, query, names))
+
+
+def count(lake: Lake, query: str) -> int | None:
+    """Return how many rows a query gives; None where that cannot be told (EXPLAIN, PIVOT)."""
+    try:
+        [(rows,)] = lake.engine.connection.execute(f"select count(*) from ({query.strip().rstrip(';')}\n)").fetchall()
+    except duckdb.Error:
+        return None
+    return int(rows)
+
+
+def parse(lake: Lake, query: str) -> frozenset[str]:
+    """Return the tables of the lake that a query reads; UsageError where it is no query, or not just one."""
+    known = {*lake.tables, QUARANTINE}
+    connection = lake.engine.connection
+    with translated(query):
+        statements = connection.extract_statements(query)
+    if len(statements) != 1:
+        raise UsageError(f"{len(statements)} statements are given, one query is asked for", fix=_FIX)
+    kind = statements[0].type
+    if kind == duckdb.StatementType.MULTI and _PIVOT.match(query):
+        return frozenset(known)  # what PIVOT becomes is known to DuckDB only
+    text = query
+    if kind == duckdb.StatementType.EXPLAIN:
+        text = query[found.end() :] if (found := _EXPLAIN.match(query)) else query
+    elif kind != duckdb.StatementType.SELECT:
+        raise UsageError(f"{kind.name} is refused: a query only reads", fix=_FIX)
+    return _reads(lake.engine, text, known)
+
+
+@contextmanager
+def translated(query: str = "") -> Iterator[None]:
+    """Turn DuckDB's errors in a block about a query into ours; and the one it makes of Ctrl-C into KeyboardInterrupt."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise explain_query(error, query) from error
+    except RuntimeError as error:
+        if "interrupted" in str(error).lower():
+            raise KeyboardInterrupt from error
+        raise
+
+
+def explain_query(error: duckdb.Error, query: str) -> StediError:
+    """Return the error of ours for what DuckDB says of a query: with the place in its text, without data."""
+    text = str(error).strip()
+    if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
+        return explain(error, "the query")
+    if isinstance(error, duckdb.PermissionException | duckdb.TransactionException):
+        return UsageError(f"refused: {scrub(text)}", fix="a query reads the tables of the lake, and nothing else")
+    place = _place(text, query)
+    if isinstance(error, _OF_THE_TEXT) and not _PIVOT_ANYWHERE.search(query):
+        fix = "correct the query"
+        if isinstance(error, duckdb.CatalogException):
+            fix = f"the tables are {', '.join(TABLES)}, quarantine"
+        return UsageError(text, fix=fix)
+    return UsageError(f"{_masked(text)}{place}", fix="correct the query; values of the data are not shown in errors")
+
+
+def _reads(engine: Engine, text: str, known: Collection[str]) -> frozenset[str]:
+    """Return the known tables in a query's parse tree; all of them where it looks at the catalogue."""
+    [(dumped,)] = engine.run("reading the query", "select json_serialize_sql($text)", {"text": text})
+    tree = json.loads(dumped)
+    if tree.get("error") or not tree.get("statements"):
+        raise UsageError("this statement is refused: a query only reads", fix=_FIX)
+    names: set[str] = set()
+    everything = False
+    waiting: list[Any] = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, list):
+            waiting += node
+            continue
+        if not isinstance(node, dict):
+            continue
+        waiting += node.values()
+        kind = str(node.get("type", ""))
+        if kind.endswith("_NODE") and kind not in _QUERY_NODES:
+            raise UsageError(f"{kind.split('_')[0]} is refused: a query only reads", fix=_FIX)
+        name = str(node.get("table_name") or node.get("function_name") or "")
+        is_show = kind == "SHOW_REF" and node.get("query") is None
+        if is_show or node.get("schema_name") == "information_schema" or _CATALOGUE.fullmatch(name):
+            everything = True
+        if kind == "BASE_TABLE":
+            names.add(name.lower())
+    return frozenset(name for name in known if everything or name.lower() in names)
+
+
+def _batches(lake: Lake, query: str, names: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:
+    with translated(query):
+        while rows := lake.engine.connection.fetchmany(BATCH):
+            yield rows
+    lake.check_whole(names)
+
+
+def _place(text: str, query: str) -> str:
+    """Return the part of a message that shows the place in the query, if that is what it shows."""
+    found = _PLACE.search(text)
+    if found is None:
+        return ""
+    shown = found.group().strip().splitlines()[0].partition(": ")[2].strip(".")
+    return found.group().rstrip() if shown and shown in query else ""
+
+
+def _masked(text: str) -> str:
+    """Return what kind of error DuckDB met, up to where its message may quote a value."""
+    first = _PLACE.sub("", text)
+    kind, _, rest = first.partition(": ")
+    if kind not in ("Conversion Error", "Out of Range Error"):
+        known = "More than one row returned by a subquery"
+        return f"{kind}: {known} used as an expression" if known in rest else f"{kind} (what it says may quote data)"
+    found = _VALUE.search(rest)
+    if found is None:
+        return f"{kind}: {rest}"
+    targets = _TARGET.findall(first)
+    return f"{kind}: {rest[: found.start()].rstrip(' (')} ***" + (f" to {targets[-1]}" if targets else "")

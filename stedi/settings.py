@@ -1,0 +1,135 @@
+"""What a command is told besides its command line: `stedi.toml`, and where the bundled sample is.
+
+The command line wins over the environment (`STEDI_<OPTION>`), which wins over the file. OPTIONS declares every option
+a file may set, so that a file can be checked without loading the commands; a test holds it against the commands.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from stedi.errors import EnvironmentFault, UsageError
+from stedi.storage import faults
+
+__all__ = ["CONFIG_VARIABLE", "FORMATS", "OPTIONS", "bundled_sample", "load_settings", "nearest"]
+
+CONFIG_VARIABLE = "STEDI_CONFIG"
+FILE = "stedi.toml"
+
+PLACE, TEXT, FLAG, COUNT, SHARE = "a path or URI", "a text", "true or false", "a whole number", "a number"
+"""Kinds of option, as errors name them."""
+
+FORMATS = ("table", "csv", "json")
+
+OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
+    "build": {
+        "lake": PLACE,
+        "landing": PLACE,
+        "strict": FLAG,
+        "force": FLAG,
+        "memory_limit": TEXT,
+        "json": FLAG,
+    },
+    "verify": {"lake": PLACE, "expected": PLACE, "memory_limit": TEXT, "json": FLAG},
+    "query": {"lake": PLACE, "format": FORMATS, "limit": COUNT, "memory_limit": TEXT},
+    "sample": {"scale": COUNT, "seed": COUNT, "serial_defect": FLAG, "dirty": SHARE, "json": FLAG},
+    "doctor": {"lake": PLACE, "json": FLAG},
+}
+"""The options of each command, and what each takes; a tuple lists the words it takes."""
+
+_HERE = Path(__file__).parent
+
+
+def bundled_sample() -> Path | None:
+    """Return the folder of the bundled landing data: inside the installed package, or beside it in a checkout."""
+    for folder in (_HERE / "sample_data", _HERE.parent / "sample_data"):
+        if (folder / "expected.json").is_file():
+            return folder
+    return None
+
+
+def load_settings(environment: Mapping[str, str] = os.environ) -> dict[str, dict[str, Any]]:
+    """Return the settings of each command from `stedi.toml`, or from the file $STEDI_CONFIG names.
+
+    Empty where there is no file. UsageError names the file and the key that is wrong; EnvironmentFault says that the
+    file cannot be read.
+    """
+    named = environment.get(CONFIG_VARIABLE)
+    file = Path(named).expanduser() if named else Path(FILE)
+    if not file.is_file():
+        if named:
+            raise EnvironmentFault(f"{file}: no such file", fix=f"correct ${CONFIG_VARIABLE}, or unset it")
+        return {}
+    import tomllib
+
+    with faults(f"cannot read {file}"):
+        data = file.read_bytes()
+    try:
+        raw = tomllib.loads(data.decode())
+    except ValueError as error:
+        raise UsageError(f"{file}: is not TOML: {error}", fix="correct the file") from error
+    return _parse(file, raw)
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return how to ask for the known name that is most like this one: `; did you mean lake?`, or nothing."""
+    import difflib
+
+    found = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
+def _parse(file: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {command: {} for command in OPTIONS}
+    everywhere = {option: kind for options in OPTIONS.values() for option, kind in options.items()}
+    for key, value in raw.items():
+        if key in OPTIONS and isinstance(value, dict):
+            continue
+        option = _known(file, key, key, everywhere, [*everywhere, *OPTIONS])
+        checked = _checked(file, key, value, everywhere[option])
+        for command, options in OPTIONS.items():
+            if option in options:
+                found[command][option] = checked
+    for command, options in OPTIONS.items():
+        for key, value in raw.get(command, {}).items():
+            option = _known(file, f"{command}.{key}", key, options, options)
+            found[command][option] = _checked(file, f"{command}.{key}", value, options[option])
+    return found
+
+
+def _known(file: Path, shown: str, key: str, options: Mapping[str, object], names: Iterable[str]) -> str:
+    option = key.replace("-", "_")
+    if option not in options:
+        raise UsageError(
+            f"{file}: {shown}: no such setting{nearest(option, names)}",
+            fix=f"known are {', '.join(sorted(options))}",
+        )
+    return option
+
+
+def _checked(file: Path, key: str, value: object, kind: str | tuple[str, ...]) -> object:
+    """Return a value as its option takes it; a path is relative to the folder of the file."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    fits = {
+        PLACE: isinstance(value, str),
+        TEXT: isinstance(value, str),
+        FLAG: isinstance(value, bool),
+        COUNT: is_number and isinstance(value, int),
+        SHARE: is_number,
+    }
+    if isinstance(kind, tuple):
+        if value not in kind:
+            raise UsageError(f"{file}: {key}: is none of {', '.join(kind)}", fix="correct the file")
+    elif not fits[kind]:
+        raise UsageError(f"{file}: {key}: takes {kind}, not {_toml_type(value)}", fix="correct the file")
+    if kind == PLACE and isinstance(value, str) and "://" not in value:
+        return str(file.absolute().parent / Path(value).expanduser())
+    return value
+
+
+def _toml_type(value: object) -> str:
+    names = {bool: "a boolean", int: "an integer", float: "a float", str: "a string", list: "an array", dict: "a table"}
+    return names.get(type(value), f"a {type(value).__name__}")
