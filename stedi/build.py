@@ -110,7 +110,10 @@ class Run:
 
             remembered = self.published.feeds.get(name) if self.published and self.same_landing else None
             workspace = self.lake.workspace(STAGING)
-            self.landed[name] = land(self.engine, self.landing, self.listings[name], workspace, remembered)
+            in_memory = self.relations.in_memory
+            self.landed[name] = land(
+                self.engine, self.landing, self.listings[name], workspace, remembered, in_memory=in_memory
+            )
         return self.landed[name]
 
     @property

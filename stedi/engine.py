@@ -33,7 +33,12 @@ class Engine:
 
     def __init__(self, *, memory_limit: str | None = None, spill: Path | None = None, trace: Trace | None = None) -> None:
         self._trace = trace
-        config: dict[str, Any] = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+        config: dict[str, Any] = {
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            # DuckDB 2.0 checkpoints in-memory tables too, to compress them: a second lost on 8 million rows
+            "checkpoint_threshold": "1000TB",
+        }
         if memory_limit:
             config["memory_limit"] = memory_limit
         if spill:
@@ -41,6 +46,8 @@ class Engine:
         try:
             self.connection = duckdb.connect(config=config)
         except duckdb.Error as error:
+            if not memory_limit:
+                raise
             raise UsageError(
                 f"memory limit {memory_limit}: DuckDB does not take it", fix="write a size, as 2GB or 800MB"
             ) from error
@@ -50,6 +57,13 @@ class Engine:
 
     def __exit__(self, *_: object) -> None:
         self.connection.close()
+
+    def beside(self) -> Engine:
+        """Return an engine on the same tables, for another thread."""
+        other = object.__new__(Engine)
+        other._trace = self._trace  # noqa: SLF001 - the same class
+        other.connection = self.connection.cursor()
+        return other
 
     def run(self, what: str, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
         """Run one statement and return its rows; `what` names it in errors.

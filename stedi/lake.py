@@ -1,4 +1,4 @@
-"""The Python API: `Lake.open("lake").table("customer_trusted").pl()`, and what every command that reads a lake needs."""
+"""The Python API, `Lake.open("lake").table("customer_trusted").pl()`, and what commands that read a lake share."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from stedi.storage import Entry, Storage, open_storage, this_process
 
 if TYPE_CHECKING:
     import duckdb
-    import polars
-    import pyarrow
+    import polars as pl
+    import pyarrow as pa  # type: ignore[import-untyped]
 
     from stedi.engine import Engine
     from stedi.landing import Landed
@@ -217,15 +217,16 @@ class Lake:
             record = self.manifest.tables[name]
             for file in record.files:
                 entry = self.storage.stat(file.path)
-                if entry is not None and entry == self._entries.get(file.path):
+                known = self._entries.get(file.path)
+                if entry is not None and entry == known:
                     continue
-                whole = entry is not None and file.path not in self._entries
-                if not whole or build_of(self.engine, self.storage.local(file.path)) != record.build:
+                # what was checked before has changed since; what was not is checked by the build id it carries
+                local = self.storage.local(file.path)
+                if entry is None or known is not None or build_of(self.engine, local) != record.build:
                     raise StediError(
                         f"{self.storage.uri}: {name} was published anew, or damaged, since this lake was opened",
                         fix="open the lake again; if that does not help, `stedi verify` says what is wrong",
                     )
-                assert entry is not None
                 self._entries[file.path] = entry
 
     def files_of(self, name: str) -> list[Path]:
@@ -299,13 +300,14 @@ class Rows:
             self._lake.stand(self._names)
             return self._lake.engine.connection.sql(self._query)
 
-    def arrow(self) -> pyarrow.Table:
+    def arrow(self) -> pa.Table:
         """Return an Arrow table."""
         return self._read(lambda relation: relation.to_arrow_table())
 
-    def pl(self) -> polars.DataFrame:
+    def pl(self) -> pl.DataFrame:
         """Return a Polars data frame."""
-        return self._read(lambda relation: relation.pl())
+        frame: pl.DataFrame = self._read(lambda relation: relation.pl())
+        return frame
 
     def _read(self, form: Callable[[Any], T]) -> T:
         relation = self.duckdb()

@@ -9,18 +9,22 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import threading
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stedi import rule
 from stedi.contracts import Table
 from stedi.engine import MAX_OBJECT_BYTES, Engine, glob_safe, quoted
+from stedi.errors import StediError
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
-from stedi.proof import prove
+from stedi.proof import Proofs, prove
 from stedi.storage import Entry, Storage
 
 if TYPE_CHECKING:
@@ -30,22 +34,41 @@ __all__ = ["Landed", "land", "open_lines", "open_rows", "quarantine_query"]
 
 @dataclass(slots=True)
 class Landed:
-    """One feed, read: its record, the local files of good lines, and the spool of bad ones."""
+    """One feed, read: its record, the local files of good lines, and the spool of bad ones.
+
+    `loaded` says that its rows stand in the engine already; `seconds` is how long it took.
+    """
 
     record: FeedRecord
     good: list[Path]
     bad: Path | None = None
+    loaded: bool = False
+    seconds: float = 0.0
 
 
 def land(
-    engine: Engine, storage: Storage, listing: Listing, workspace: Path, remembered: FeedRecord | None = None
+    engine: Engine,
+    storage: Storage,
+    listing: Listing,
+    workspace: Path,
+    remembered: FeedRecord | None = None,
+    *,
+    in_memory: bool = False,
 ) -> Landed:
-    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed."""
+    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed.
+
+    With `in_memory` the rows are loaded while they are being proven, in the hope that all files are clean.
+    """
+    started = time.perf_counter()
     feed = listing.feed
     known = _known(remembered, feed)
     local = {entry.path: storage.local(entry.path) for entry in listing.files}
     unproven = [entry for entry in listing.files if not _is_clean(known, entry)]
-    proofs = prove(engine, feed, [local[e.path] for e in unproven], sum(e.size for e in unproven))
+    proof = partial(prove, feed=feed, files=[local[e.path] for e in unproven], size=sum(e.size for e in unproven))
+    if in_memory and unproven:
+        proofs, loaded = _prove_and_load(engine, feed, proof, list(local.values()))
+    else:
+        proofs, loaded = proof(engine), False
 
     inputs: list[InputRecord] = []
     good: list[Path] = []
@@ -67,18 +90,59 @@ def land(
     record = FeedRecord(
         feed.name, listing.build, rule.version(feed), tuple(inputs), listing.left, _in_order(feed, reasons)
     )
-    return Landed(record, good, spool.bad if spool and reasons else None)
+    bad = spool.bad if spool and reasons else None
+    return Landed(record, good, bad, loaded, time.perf_counter() - started)
+
+
+def _prove_and_load(
+    engine: Engine, feed: Table, proof: Callable[[Engine], Proofs], files: list[Path]
+) -> tuple[Proofs, bool]:
+    """Prove in a thread what this thread loads; what was loaded stays only if every file is proven clean."""
+    found: list[Proofs] = []
+    failed: list[BaseException] = []
+
+    def work(other: Engine) -> None:
+        try:
+            found.append(proof(other))
+        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
+            failed.append(error)
+
+    # a daemon, so that nobody waits for it after Ctrl-C
+    prover = threading.Thread(target=work, args=(engine.beside(),), daemon=True)
+    prover.start()
+    try:
+        _load(engine, feed, files)
+        loaded = True
+    except StediError:  # a line that the typed reader refuses: the proof will not have it either
+        loaded = False
+    prover.join()
+    if failed:
+        raise failed[0]
+    if loaded and None in found[0].values():
+        engine.run(f"reading {feed.name}", f"drop table {quoted(feed.name)}")
+        loaded = False
+    return found[0], loaded
+
+
+def _load(engine: Engine, feed: Table, files: list[Path]) -> None:
+    source = f"{feed.name}_json"
+    engine.view_json(feed, files, name=source)
+    try:
+        engine.run(f"reading {feed.name}", f"create table {quoted(feed.name)} as from {quoted(source)}")
+    finally:
+        engine.run(f"reading {feed.name}", f"drop view {quoted(source)}")
 
 
 def open_rows(engine: Engine, feed: Table, landed: Landed, *, in_memory: bool) -> None:
     """Stand the good rows of a feed in the engine under the feed's name."""
+    if landed.loaded:
+        return
     if not landed.good:
         engine.empty(feed.name, {column.name: column.type for column in feed.columns})
     elif in_memory:
-        source = f"{feed.name}_json"
-        engine.view_json(feed, landed.good, name=source)
-        engine.run(f"reading {feed.name}", f"create table {quoted(feed.name)} as from {quoted(source)}")
-        engine.run(f"reading {feed.name}", f"drop view {quoted(source)}")
+        started = time.perf_counter()
+        _load(engine, feed, landed.good)
+        landed.seconds += time.perf_counter() - started
     else:
         engine.view_json(feed, landed.good)
 

@@ -7,7 +7,8 @@ import re
 __all__ = ["mask", "mask_key", "scrub"]
 
 _EMAIL = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
-_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# from the first quote to the last: a value may hold quotes and line feeds itself; the one in "can't" is none
+_QUOTED = re.compile(r"(?<![A-Za-z])[\"'].*[\"'](?![A-Za-z])|(?<![A-Za-z])[\"'].*", re.DOTALL)
 
 
 def mask(value: object) -> str:
@@ -25,5 +26,5 @@ def mask_key(key: str) -> str:
 
 def scrub(message: str) -> str:
     """Return an engine's message, first line, without quoted values and anything like an email."""
-    lines = message.strip().splitlines()
-    return _EMAIL.sub("***", _QUOTED.sub("'***'", lines[0])) if lines else "no reason given"
+    lines = _QUOTED.sub("'***'", message.strip()).splitlines()
+    return _EMAIL.sub("***", lines[0]) if lines else "no reason given"

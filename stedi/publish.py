@@ -40,7 +40,11 @@ def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequenc
     storage.write(staged_manifest, manifest.dump())
     steps = {"moves": [*moves, (staged_manifest, MANIFEST)], "deletes": list(deletes)}
     storage.write(JOURNAL, (json.dumps(steps, indent=1) + "\n").encode())
-    _roll_forward(storage, steps["moves"], steps["deletes"])
+    try:
+        _roll_forward(storage, steps["moves"], steps["deletes"])
+    except KeyboardInterrupt:
+        # with the journal written the build is decided; the rest takes milliseconds
+        _roll_forward(storage, steps["moves"], steps["deletes"])
 
 
 def needs_recovery(storage: Storage) -> bool:

@@ -29,17 +29,22 @@ BATCH = 10_000
 _FIX = "write one SELECT (or EXPLAIN, DESCRIBE, SUMMARIZE, SHOW); a lake changes by `stedi build` only"
 _QUERY_NODES = {"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"}
 _BLANK = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*"
-_EXPLAIN = re.compile(rf"{_BLANK}explain\b{_BLANK}(?:analyze\b|\((?:\s|,|analyze\b|verbose\b|format\s+\w+)*\))?", re.I | re.S)
-_PIVOT = re.compile(rf"{_BLANK}\(*(?:pivot|unpivot|from|select|with)\b", re.I | re.S)
+_EXPLAIN = re.compile(
+    rf"{_BLANK}explain\b{_BLANK}(?:analyze\b|\((?:\s|,|analyze\b|verbose\b|format\s+\w+)*\))?",
+    re.IGNORECASE | re.DOTALL,
+)
+_PIVOT = re.compile(rf"{_BLANK}\(*(?:pivot|unpivot|from|select|with)\b", re.IGNORECASE | re.DOTALL)
 # functions and tables that show, or reach, relations their text does not name
-_CATALOGUE = re.compile(r"query|query_table|(?:duckdb|pragma|sqlite|pg)_\w+", re.I)
+_CATALOGUE = re.compile(r"query|query_table|(?:duckdb|pragma|sqlite|pg)_\w+", re.IGNORECASE)
 
 # these speak of the query's own text; every other kind may quote a value of the data
 _OF_THE_TEXT = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _PLACE = re.compile(r"\n+LINE \d+: [^\n]*(?:\n *\^*)?\s*$")
 _VALUE = re.compile(r"[\"':]|(?<![A-Za-z0-9_])[-+]?\d|\d{4}")
-_TARGET = re.compile(r" (?:to|type) (U?INT\d+|(?:U?(?:TINY|SMALL|BIG|HUGE)INT)|INTEGER|DOUBLE|FLOAT|DECIMAL|BOOL|DATE|TIME\w*|UUID)\b")
-_PIVOT_ANYWHERE = re.compile(r"\bpivot\b", re.I)  # names of its columns are values of the data
+_TARGET = re.compile(
+    r" (?:to|type) (U?INT\d+|(?:U?(?:TINY|SMALL|BIG|HUGE)INT)|INTEGER|DOUBLE|FLOAT|DECIMAL|BOOL|DATE|TIME\w*|UUID)\b"
+)
+_PIVOT_ANYWHERE = re.compile(r"\bpivot\b", re.IGNORECASE)  # names of its columns are values of the data
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def parse(lake: Lake, query: str) -> frozenset[str]:
 
 @contextmanager
 def translated(query: str = "") -> Iterator[None]:
-    """Turn DuckDB's errors in a block about a query into ours; and the one it makes of Ctrl-C into KeyboardInterrupt."""
+    """Turn DuckDB's errors in a block into ours, and the one it makes of Ctrl-C into KeyboardInterrupt."""
     try:
         yield
     except duckdb.Error as error:
@@ -147,7 +152,7 @@ def _reads(engine: Engine, text: str, known: Collection[str]) -> frozenset[str]:
         waiting += node.values()
         kind = str(node.get("type", ""))
         if kind.endswith("_NODE") and kind not in _QUERY_NODES:
-            raise UsageError(f"{kind.split('_')[0]} is refused: a query only reads", fix=_FIX)
+            raise UsageError(f"{kind.partition('_')[0]} is refused: a query only reads", fix=_FIX)
         name = str(node.get("table_name") or node.get("function_name") or "")
         is_show = kind == "SHOW_REF" and node.get("query") is None
         if is_show or node.get("schema_name") == "information_schema" or _CATALOGUE.fullmatch(name):

@@ -37,7 +37,7 @@ class Relations:
         self.engine = engine
         self._landed = landed
         self._files = dict(files)
-        self._in_memory = in_memory
+        self.in_memory = in_memory
         self._open: set[str] = set()
         self.columns: dict[str, list[tuple[str, str]]] = {}
 
@@ -59,7 +59,7 @@ class Relations:
             if name.endswith(_LINES):
                 open_lines(self.engine, feed, landed)
             else:
-                open_rows(self.engine, feed, landed, in_memory=self._in_memory)
+                open_rows(self.engine, feed, landed, in_memory=self.in_memory)
         elif name in self._files:
             self.columns[name] = self.engine.view_parquet(name, self._files[name])
         elif name in FACTS:

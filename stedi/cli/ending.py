@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -20,10 +21,8 @@ WRONG = 2
 
 def run(cli: click.Group, arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but SystemExit's own kind comes out of here."""
-    try:
+    with contextlib.suppress(ValueError):  # not the main thread: whoever runs us there looks after Ctrl-C
         signal.signal(signal.SIGINT, _interrupt)
-    except ValueError:  # not the main thread: whoever runs us there looks after Ctrl-C
-        pass
     # Polars raises KeyboardInterrupt of its own accord and leaves the signal pending, so a second one may come while
     # the first is handled. There is no third: _interrupt raises once.
     try:
@@ -40,24 +39,13 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
         code = cli.main(args=arguments, prog_name="stedi", standalone_mode=False)
     except click.Abort:
         raise KeyboardInterrupt from None
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return WRONG
     except click.ClickException as error:
         error.show()
         return WRONG
     except SystemExit as end:  # shell completion, or a closed pipe
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(end.code or 0)
-    except StediError as error:
-        return _failed(error)
-    except OSError as error:
-        from stedi.storage import fault
-
-        return _failed(fault(error, str(error.filename or "a file")))
-    except MemoryError:
-        return _failed(EnvironmentFault("out of memory", fix="give the machine more, or DuckDB less: --memory-limit 1GB"))
     except Exception as error:  # noqa: BLE001 - the last line of defence: no stack trace for a user
-        return _unforeseen(error)
+        return _failed(error) if isinstance(error, StediError) else _unforeseen(error)
     return code if isinstance(code, int) else 0
 
 
@@ -78,11 +66,9 @@ def _failed(error: StediError) -> int:
 
 
 def _unforeseen(error: Exception) -> int:
-    duckdb = sys.modules.get("duckdb")
-    if duckdb is not None and isinstance(error, duckdb.Error):
-        from stedi.engine import explain
-
-        return _failed(explain(error, "a query of this command"))
+    known = _as_ours(error)
+    if known is not None:
+        return _failed(known)
     # the message of an exception may quote the data, so only its kind and place are shown
     place = error.__traceback__
     while place is not None and place.tb_next is not None:
@@ -94,6 +80,22 @@ def _unforeseen(error: Exception) -> int:
     return WRONG
 
 
+def _as_ours(error: Exception) -> StediError | None:
+    """Return our error for one that an engine or the operating system raised where nobody expected it."""
+    if isinstance(error, OSError):
+        from stedi.storage import fault
+
+        return fault(error, str(error.filename or "a file"))
+    if isinstance(error, MemoryError):
+        return EnvironmentFault("out of memory", fix="give DuckDB less: --memory-limit 1GB")
+    duckdb = sys.modules.get("duckdb")
+    if duckdb is not None and isinstance(error, duckdb.Error):
+        from stedi.engine import explain
+
+        return explain(error, "a query of this command")
+    return None
+
+
 def _trace() -> None:
     if os.environ.get("STEDI_DEBUG"):
         import traceback
@@ -102,10 +104,8 @@ def _trace() -> None:
 
 
 def _say(text: str) -> None:
-    try:
+    with contextlib.suppress(OSError):  # nobody listens
         click.echo(text, err=True)
-    except OSError:  # nobody listens
-        pass
 
 
 def _interrupt(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
@@ -114,5 +114,5 @@ def _interrupt(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG
 
 
 def _interrupted() -> int:
-    _say("Interrupted: nothing was published")
+    _say("Interrupted")
     return INTERRUPTED

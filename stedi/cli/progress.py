@@ -28,8 +28,7 @@ class _Shown:
         self._started = time.perf_counter()
         self._terminal = sys.stderr.isatty()
         self._resources = ExitStack()
-        self._bar: Progress | None = None
-        self._task: TaskID | None = None
+        self._bar: tuple[Progress, TaskID] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -44,21 +43,24 @@ class _Shown:
         if self._bar is None:
             if self._seconds() < BAR_AFTER:
                 return
-            from rich.console import Console
-            from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+            self._bar = self._new_bar(total)
+        bar, task = self._bar
+        bar.update(task, description=what, completed=done, total=total)
 
-            self._bar = Progress(
-                TextColumn("{task.description}", markup=False),
-                BarColumn(),
-                TextColumn("{task.percentage:>3.0f}%", markup=False),
-                TimeElapsedColumn(),
-                console=Console(stderr=True),
-                transient=True,
-            )
-            self._resources.enter_context(self._bar)
-            self._task = self._bar.add_task(what, total=total)
-        assert self._task is not None
-        self._bar.update(self._task, description=what, completed=done, total=total)
+    def _new_bar(self, total: int) -> tuple[Progress, TaskID]:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+        bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f}%", markup=False),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._resources.enter_context(bar)
+        return bar, bar.add_task("", total=total)
 
     def _line(self, text: str) -> None:
         click.echo(f"{self._seconds():6.1f} s  {text}", err=True)
@@ -73,16 +75,24 @@ class Parts(_Shown):
         self._current = ""
         self._since = self._started
 
+    def __exit__(self, *_: object) -> None:
+        self._end_part()
+        super().__exit__()
+
     def __call__(self, what: str, done: int, total: int) -> None:
         """Be told that part `done` of `total` begins."""
-        now = time.perf_counter()
-        if self._current:
-            self.seconds[self._current] = now - self._since
-        self._current, self._since = what, now
+        self._end_part()
+        self._current = what
         if self._terminal:
             self._draw(what, done, total)
         elif self._seconds() >= LONG:
             self._line(f"{what} ({done + 1} of {total})")
+
+    def _end_part(self) -> None:
+        now = time.perf_counter()
+        if self._current:
+            self.seconds[self._current] = now - self._since
+        self._since = now
 
 
 class Rows(_Shown):

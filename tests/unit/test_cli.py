@@ -1,0 +1,506 @@
+"""The command line: what is printed where, and the exit code, which is the contract."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import click
+import pytest
+
+from stedi import __version__
+from stedi.cli import COMMANDS, cli
+from stedi.cli.ending import run
+from stedi.cli.output import plain_table, shown
+from stedi.cli.progress import Parts, Rows
+from stedi.errors import AuditFailed
+from stedi.sample import write_sample
+from stedi.settings import bundled_sample
+
+MAIN = [sys.executable, "-m", "stedi.cli"]
+QUARANTINED = "customer quarantined: "
+
+
+class Ended(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+Stedi = Callable[..., Ended]
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder of its own, without settings from outside."""
+    for variable in list(os.environ):
+        if variable.startswith("STEDI_"):
+            monkeypatch.delenv(variable)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def stedi(capsys: pytest.CaptureFixture[str]) -> Iterator[Stedi]:
+    """Run the command line in this process, all of it but the process's end."""
+    handler = signal.getsignal(signal.SIGINT)
+
+    def call(*arguments: object) -> Ended:
+        capsys.readouterr()
+        code = run(cli, [str(argument) for argument in arguments])
+        return Ended(code, *capsys.readouterr())
+
+    yield call
+    signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture(scope="module")
+def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dirty")
+    write_sample(folder, dirty=0.005)
+    (folder / "expected.json").unlink()  # of other data than these are with the next line
+    with next((folder / "customer/landing").iterdir()).open("ab") as file:
+        file.write(b'\n{"email":"who@x.y","serialNumber":"s","a@b.c":1,"colour":"red"}\n')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    lake = tmp_path_factory.mktemp("built") / "lake"
+    subprocess.run([*MAIN, "build", "--lake", str(lake)], check=True, capture_output=True)
+    return lake
+
+
+def test_version_and_help(stedi: Stedi) -> None:
+    assert stedi("--version").out == f"stedi {__version__}\n"
+    for flag in ("-h", "--help"):
+        ended = stedi(flag)
+        assert ended.code == 0
+        assert all(command in ended.out for command in COMMANDS)
+        assert "_STEDI_COMPLETE" in ended.out
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_every_command(stedi: Stedi, command: str) -> None:
+    loaded = cli.get_command(click.Context(cli), command)
+    assert loaded is not None
+    assert loaded.help is not None
+    assert loaded.help.splitlines()[0] == COMMANDS[command]
+    for flag in ("-h", "--help"):
+        ended = stedi(command, flag)
+        assert ended.code == 0
+        assert "Examples:" in ended.out
+
+
+def test_help_loads_nothing_heavy(built: Path) -> None:
+    """Nor does a build with nothing to do, nor importing the package."""
+    for arguments in (["--help"], ["build", "--help"], ["build", "--lake", str(built)]):
+        code = (
+            "import sys\nfrom stedi.cli import cli\nfrom stedi.cli.ending import run\n"
+            f"code = run(cli, {arguments!r})\n"
+            "heavy = {'duckdb', 'polars', 'pyarrow', 'rich', 'tomllib', 'asyncio'} & set(sys.modules)\n"
+            "sys.exit(repr(sorted(heavy)) if heavy else code)"
+        )
+        ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        assert (ran.returncode, ran.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Usage: stedi"),
+        (["buidl"], "did you mean build?"),
+        (["build", "--nope"], "No such option '--nope'"),
+        (["query"], "Missing argument 'SQL'"),
+        (["query", "select 1", "--format", "xml"], "'xml' is not one of"),
+        (["sample", "x", "--scale", "0"], "Invalid value for '--scale'"),
+        (["sample", "x", "--dirty", "0.9"], "Fix: give a share"),
+        (["build", "--memory-limit", "much"], "memory limit much"),
+        (["build", "--landing", "nowhere"], "nowhere/customer/landing/: no landing files"),
+        (["build", "--lake", "s3://bucket/lake"], "s3://bucket/lake: this version"),
+        (["verify"], "no lake was built here"),
+        (["query", "select 1"], "Fix: run `stedi build"),
+        (["verify", "--expected", "none.json"], "none.json"),
+    ],
+)
+def test_wrong_usage_ends_with_2(stedi: Stedi, place: Path, arguments: list[str], says: str) -> None:
+    ended = stedi(*arguments)
+    assert ended.code == 2
+    assert says in ended.err
+    assert ended.out == ""
+    assert "Traceback" not in ended.err
+    assert not (place / "x").exists()
+
+
+def test_build_prints_tables_ledger_and_place(stedi: Stedi, place: Path) -> None:
+    ended = stedi("build")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"^landing +customer_landing +956 +\S+$", ended.out, re.MULTILINE)
+    assert re.search(r"^curated +machine_learning_curated +43,681 +\d+\.\d\d$", ended.out, re.MULTILINE)
+    assert "customer: 956 = 482 kept + 474 without research consent + 0 quarantined" in ended.out
+    assert f"lake {place / 'lake'}, from {bundled_sample()}" in ended.out
+    assert "quarantined:" not in ended.out
+    again = stedi("build")
+    assert again.out.startswith("nothing changed since 2")
+    assert re.search(r"^curated +machine_learning_curated +43,681 +as before$", again.out, re.MULTILINE)
+    forced = stedi("build", "--force")
+    assert "nothing changed" not in forced.out
+
+
+def test_build_json(stedi: Stedi, dirty: Path) -> None:
+    ended = stedi("build", "--landing", dirty, "--json")
+    assert ended.code == 0
+    document = json.loads(ended.out)
+    expected = json.loads((dirty / "dirty.json").read_text())
+    assert document["tables"]["customer_trusted"]["zone"] == "trusted"
+    assert document["tables"]["customer_landing"]["rows"] == document["ledger"]["customer"]["lines"] - sum(
+        document["quarantine"]["customer"]["reasons"].values()
+    )
+    assert document["quarantine"]["accelerometer"]["reasons"] == expected["accelerometer"]
+    assert document["changed"] is True
+    assert document["unknown_keys"] == {"customer/landing/customer-0000.json": ["a*** (5 characters)", "colour"]}
+    assert json.loads(stedi("build", "--landing", dirty, "--json").out)["changed"] is False
+
+
+def test_build_tells_what_was_quarantined_and_shows_nobody(stedi: Stedi, dirty: Path) -> None:
+    (dirty / "customer/landing/notes.txt").write_text("")
+    ended = stedi("build", "--landing", dirty)
+    assert ended.code == 0
+    assert QUARANTINED in ended.out
+    assert "_quarantine/customer/quarantine.parquet" in ended.out
+    assert ended.out.count("unknown keys a*** (5 characters), colour") == 1
+    assert "note: left alone, no landing file" in ended.err
+    assert "@" not in ended.out + ended.err
+    strict = stedi("build", "--landing", dirty, "--strict")
+    assert strict.code == 1
+    assert strict.out == ""
+    assert "--strict allows none" in strict.err
+    assert QUARANTINED in stedi("build", "--landing", dirty).out
+
+
+def test_landing_in_the_lake_itself_is_the_default(stedi: Stedi, place: Path) -> None:
+    write_sample(place / "lake", seed=5)
+    assert f"from {place / 'lake'}" in stedi("build").out
+    assert "nothing is wrong" in stedi("verify").out
+
+
+def test_verify(stedi: Stedi, built: Path, place: Path) -> None:
+    ended = stedi("verify", "--lake", built)
+    assert (ended.code, ended.err) == (0, "")
+    assert "nothing is wrong" in ended.out
+    shutil.copytree(built, place / "lake")
+    (place / "lake/customer/trusted/customer_trusted-0.parquet").unlink()
+    (place / "lake/customer/curated/more").write_text("")
+    ended = stedi("verify")
+    assert ended.code == 1
+    assert "customer_trusted-0.parquet: is missing\n" in ended.err
+    assert "customer/curated/more: is none" in ended.err
+    assert "--force" in ended.err
+    ended = stedi("verify", "--json")
+    document = json.loads(ended.out)
+    assert ended.code == 1
+    assert document["ok"] is False
+    assert len(document["problems"]) > 2
+    assert document["tables"]["customers_curated"]["rows"] == 482
+
+
+def test_query_table(stedi: Stedi, built: Path) -> None:
+    ended = stedi("query", "--lake", built, "select 'a' as word, 1 as n union all select null, 20 order by n")
+    assert ended.out == "word   n\n----  --\na      1\nNULL  20\n(2 rows)\n"
+    ended = stedi("query", "--lake", built, "from machine_learning_curated")
+    assert ended.out.endswith("(1,000 rows)\n")
+    assert ended.err == "note: the first 1,000 of 43,681 rows; --limit 0, or --format csv, gives all of them\n"
+    ended = stedi("query", "--lake", built, "from customer_trusted", "--limit", "0")
+    assert ended.out.endswith("(482 rows)\n")
+    assert ended.err == ""
+    assert "explain_key" not in stedi("query", "--lake", built, "explain from customer_trusted").out
+
+
+def test_query_table_shows_no_control_characters(stedi: Stedi, built: Path) -> None:
+    ended = stedi("query", "--lake", built, r"select chr(27) || '[31m' || chr(10) as x, repeat('y', 1000) as y")
+    assert "\\x1b[31m\\n" in ended.out
+    assert "y" * 197 + "..." in ended.out
+    assert "\x1b" not in ended.out
+
+
+def test_query_csv(stedi: Stedi, built: Path) -> None:
+    sql = "select 'a,\"b\"\n' as \"x,y\", null as n, true as t, [1, 2] as l, '\\xff a'::blob as b"
+    ended = stedi("query", "--lake", built, "--format", "csv", sql)
+    assert ended.out == '"x,y",n,t,l,b\r\n"a,""b""\n",,true,"[1, 2]",\\xff a\r\n'
+    ended = stedi("query", "--lake", built, "--format", "csv", "from machine_learning_curated")
+    assert len(list(csv.reader(io.StringIO(ended.out)))) == 43_682
+
+
+def test_query_json(stedi: Stedi, built: Path) -> None:
+    sql = """select 9007199254740993 as big, 'é' as s, null as n, 'nan'::double as nan, 1.5 as d, date '2020-01-02' as day,
+        {'a': [1]} as o, map {1: 'x'} as m, 1 as s, sum(1) as h, '\\xff'::blob as b, interval 1 day as i"""
+    [row] = json.loads(stedi("query", "--lake", built, "--format", "json", sql).out)
+    assert row == {
+        "big": 9007199254740993, "s": "é", "n": None, "nan": None, "d": 1.5, "day": "2020-01-02", "o": {"a": [1]},
+        "m": {"1": "x"}, "s_1": 1, "h": 1, "b": "\\xff", "i": "1 day, 0:00:00",
+    }  # fmt: skip
+    assert json.loads(stedi("query", "--lake", built, "--format", "json", "from quarantine").out) == []
+    rows = json.loads(stedi("query", "--lake", built, "--format", "json", "from accelerometer_landing").out)
+    assert len(rows) == 81_273
+    assert (
+        len(json.loads(stedi("query", "--lake", built, "--format", "json", "--limit", 7, "from customer_landing").out))
+        == 7
+    )
+
+
+def test_query_from_stdin(built: Path) -> None:
+    ran = subprocess.run(
+        [*MAIN, "query", "--lake", str(built), "--format", "csv", "-"],
+        input=b"select 1 as a",
+        capture_output=True,
+        check=True,
+    )
+    assert ran.stdout == b"a\r\n1\r\n"
+
+
+def test_query_that_is_wrong(stedi: Stedi, built: Path) -> None:
+    ended = stedi("query", "--lake", built, "select emaill from customer_trusted")
+    assert ended.code == 2
+    assert "LINE 1: select emaill from customer_trusted\n               ^" in ended.err
+    assert stedi("query", "--lake", built, "drop view customer_trusted").code == 2
+    ended = stedi("query", "--lake", built, "select email::int from customer_trusted")
+    assert ended.code == 2
+    assert "@" not in ended.err
+
+
+def test_sample(stedi: Stedi, place: Path) -> None:
+    ended = stedi("sample", "data", "--dirty", "0.01", "--seed", "4")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"^accelerometer +81,273$", ended.out, re.MULTILINE)
+    assert "bad lines of customer: " in ended.out
+    assert (place / "data/expected.json").is_file()
+    ended = stedi("sample", "data")
+    assert ended.code == 2
+    assert "already holds files" in ended.err
+    document = json.loads(stedi("sample", "more", "--serial-defect", "--json").out)
+    assert document["rows"]["customer"] == 956
+    assert document["quarantined"] == {}
+
+
+def test_doctor(stedi: Stedi, place: Path) -> None:
+    ended = stedi("doctor")
+    assert (ended.code, ended.err) == (0, "")
+    assert re.search(r"^duckdb +ok +2", ended.out, re.MULTILINE)
+    (place / "file").write_text("")
+    ended = stedi("doctor", "--lake", "file/lake", "--json")
+    assert ended.code == 1
+    document = json.loads(ended.out)
+    assert document["ok"] is False
+    assert {"what", "state", "found", "fix", "required"} == set(document["findings"][0])
+    assert "this machine is not ready: lake writable" in ended.err
+
+
+def test_settings_from_file_and_environment(
+    stedi: Stedi, built: Path, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place / "stedi.toml").write_text(f'lake = "{built}"\nformat = "json"\njson = true\n')
+    assert json.loads(stedi("query", "select 1 as a").out) == [{"a": 1}]
+    assert json.loads(stedi("verify").out)["ok"] is True
+    monkeypatch.setenv("STEDI_FORMAT", "csv")
+    assert stedi("query", "select 1 as a").out == "a\r\n1\r\n"
+    assert stedi("query", "select 1 as a", "--format", "table").out == "a\n-\n1\n(1 row)\n"
+    monkeypatch.setenv("STEDI_LAKE", "nowhere")
+    assert stedi("query", "select 1").code == 2
+    assert stedi("query", "select 1", "--lake", built).code == 0
+    monkeypatch.setenv("STEDI_STRICT", "1")
+    bad = place / "bad"
+    shutil.copytree(str(bundled_sample()), bad)
+    (bad / "customer/landing/bad.json").write_text("nothing\n")
+    assert stedi("build", "--landing", bad, "--lake", "other").code == 1
+    (place / "stedi.toml").write_text("lakee = 1")
+    ended = stedi("verify")
+    assert ended.code == 2
+    assert "stedi.toml: lakee: no such setting; did you mean lake?" in ended.err
+    assert stedi("--help").code == 0
+
+
+def test_failed_audits_are_listed(stedi: Stedi, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise AuditFailed(
+            "2 audits failed", violations={"consent": ["customer_trusted: a*** (5 characters)"]}, fix="look"
+        )
+
+    monkeypatch.setattr("stedi.cli.build.build_lake", fail)
+    ended = stedi("build")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == "Error: 2 audits failed\n  consent: customer_trusted: a*** (5 characters)\nFix: look\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "says"),
+    [
+        (ValueError("somebody@example.com"), 2, "this should not have happened: ValueError in test_cli.py, line "),
+        (OSError(28, "No space left on device", "/x"), 2, "/x: no space left on the disk"),
+        (PermissionError(13, "Permission denied", "/x"), 2, "/x: permission denied"),
+        (MemoryError(), 2, "out of memory"),
+        (KeyboardInterrupt(), 130, "Interrupted"),
+    ],
+)
+def test_the_unforeseen(
+    stedi: Stedi, monkeypatch: pytest.MonkeyPatch, error: BaseException, code: int, says: str
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("stedi.cli.build.build_lake", fail)
+    ended = stedi("build")
+    assert ended.code == code
+    assert says in ended.err
+    assert "Traceback" not in ended.err
+    assert "@" not in ended.err
+    if isinstance(error, ValueError):
+        monkeypatch.setenv("STEDI_DEBUG", "1")
+        assert "Traceback" in stedi("build").err
+
+
+def interrupted(arguments: list[str], after: float) -> tuple[int, float, str]:
+    """Run a command, press Ctrl-C; return its exit code, how long it then took, and its stderr."""
+    with subprocess.Popen([*MAIN, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(after)
+        assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGINT)
+        since = time.monotonic()
+        _, err = process.communicate(timeout=20)
+        return process.returncode, time.monotonic() - since, err
+
+
+def test_interrupted_query(built: Path) -> None:
+    sql = "select count(*) from range(1000000000) as a, range(1000) as b where hash(a.range, b.range) = 1"
+    code, seconds, err = interrupted(["query", "--lake", str(built), sql], 1.0)
+    assert (code, err.strip()) == (130, "Interrupted")
+    assert seconds < 2
+
+
+def test_interrupted_build(place: Path) -> None:
+    write_sample(place / "landing", scale=4, dirty=0.01)
+    code, seconds, err = interrupted(["build", "--landing", "landing"], 0.7)
+    assert (code, err.strip()) == (130, "Interrupted")
+    assert seconds < 2
+    assert not (place / "lake/_stedi/manifest.json").exists()
+
+
+def test_interrupted_sample(place: Path) -> None:
+    code, seconds, err = interrupted(["sample", "big", "--scale", "1000"], 0.8)
+    assert (code, err.strip()) == (130, "Interrupted")
+    assert seconds < 2
+    assert not list(place.rglob("*.part"))
+
+
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+def test_a_reader_that_goes_away_is_no_error(built: Path, form: str) -> None:
+    command = [*MAIN, "query", "--lake", str(built), "--format", form, "--limit", "0", "from accelerometer_landing"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait() == 0
+
+
+def test_a_verdict_is_given_though_nobody_reads(built: Path, place: Path) -> None:
+    shutil.copytree(built, place / "lake")
+    (place / "lake/customer/trusted/customer_trusted-0.parquet").unlink()
+    read, write = os.pipe()
+    os.close(read)
+    ran = subprocess.run([*MAIN, "verify"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert ran.returncode == 1
+    assert b"is missing" in ran.stderr
+
+
+def on_terminal(arguments: list[str], **environment: str) -> str:
+    """Run a command on a terminal of 60 columns and return all it shows."""
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environment}
+    with subprocess.Popen([*MAIN, *arguments], stdout=theirs, stderr=theirs, env=env) as process:
+        os.close(theirs)
+        parts = []
+        while True:
+            try:
+                part = os.read(ours, 1 << 16)
+            except OSError:  # the other end is closed
+                break
+            if not part:
+                break
+            parts.append(part)
+        process.wait()
+    os.close(ours)
+    return b"".join(parts).decode()
+
+
+def test_on_a_terminal(place: Path) -> None:
+    text = on_terminal(["build"])
+    assert "machine_learning_curated" in text
+    assert "43,681" in text
+    assert "\x1b[1m" in text
+    assert not re.search(r"\x1b\[[0-9;]*3\dm", on_terminal(["build", "--force"], NO_COLOR="1"))
+
+
+def test_progress_off_a_terminal_is_for_long_work(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Parts() as parts:
+        parts("reading", 0, 2)
+    assert capsys.readouterr().err == ""
+    assert list(parts.seconds) == ["reading"]
+    monkeypatch.setattr("stedi.cli.progress.LONG", 0.0)
+    with Parts() as parts:
+        parts("making a", 1, 2)
+    assert re.fullmatch(r" +0\.0 s  making a \(2 of 2\)\n", capsys.readouterr().err)
+    with Rows("writing", 1000) as rows:
+        rows(10)
+    assert re.fullmatch(r" +0\.0 s  writing: 10 of 1,000 rows\n", capsys.readouterr().err)
+
+
+def test_plain_table() -> None:
+    assert plain_table(("a", "number"), [("x", "1"), ("longer", "1,000")], ["number"]) == (
+        "a       number\n------  ------\nx            1\nlonger   1,000\n"
+    )
+    assert plain_table(("a",), []) == "a\n-\n"
+    assert shown("a\x1bb\nc\u2028d\u00e9") == "a\\x1bb\\nc\\u2028dé"
+
+
+def test_shell_completion() -> None:
+    environment = {**os.environ, "_STEDI_COMPLETE": "bash_complete", "COMP_WORDS": "stedi ver", "COMP_CWORD": "1"}
+    ran = subprocess.run(MAIN, env=environment, capture_output=True, text=True, check=True)
+    assert ran.stdout == "plain,verify\n"
+
+
+def test_nothing_of_a_person_in_any_output(stedi: Stedi, dirty: Path) -> None:
+    people: set[Any] = set()
+    for line in next((dirty / "customer/landing").glob("*.json")).read_bytes().splitlines():
+        try:
+            person = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(person, dict):
+            people |= {
+                str(person.get(key)) for key in ("email", "phone", "birthDay", "customerName") if person.get(key)
+            }
+    people = {value for value in people if 6 < len(value) < 100}
+    text = ""
+    for command in ("build", "verify", "doctor"):
+        arguments = ["--landing", dirty] if command == "build" else []
+        ended = stedi(command, *arguments)
+        assert ended.code == 0
+        text += ended.out + ended.err + stedi(command, *arguments, "--json").out
+    assert [value for value in people if value in text] == []

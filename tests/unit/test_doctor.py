@@ -1,0 +1,92 @@
+"""What `stedi doctor` finds, and that it shows no credential."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stedi.build import build
+from stedi.doctor import Finding, examine
+from stedi.publish import JOURNAL, LOCK, STAGING
+from stedi.settings import bundled_sample
+from stedi.storage import open_storage
+
+EMPTY = {"PATH": ""}
+
+
+def look(lake: Path, environment: dict[str, str] | None = None) -> dict[str, Finding]:
+    return {finding.what: finding for finding in examine(lake, environment or EMPTY)}
+
+
+def test_a_machine_that_is_ready(tmp_path: Path) -> None:
+    found = look(tmp_path / "lake")
+    assert [finding for finding in found.values() if finding.wrong] == []
+    assert found["duckdb"].found.startswith("2.")
+    assert found["lake"].state == "missing"
+    assert "bundled sample" in found["landing"].found
+    assert found["Java"].state == "missing"
+    assert all(finding.fix for finding in found.values() if finding.state != "ok")
+    assert not (tmp_path / "lake").exists()
+
+
+def test_a_lake(tmp_path: Path) -> None:
+    sample = bundled_sample()
+    assert sample is not None
+    build(tmp_path, sample)
+    found = look(tmp_path)
+    assert found["lake"].found.startswith("built 2")
+    assert found["landing"].found == str(sample)
+    storage = open_storage(tmp_path)
+    storage.write(f"{STAGING}/x", b"")
+    assert "staged" in look(tmp_path)["stopped build"].found
+    storage.write(JOURNAL, b"{}")
+    assert "while it published" in look(tmp_path)["stopped build"].found
+    with storage.lock(LOCK, "somebody, process 1"):
+        assert look(tmp_path)["lake lock"].found == "held by somebody, process 1"
+    storage.write("_stedi/manifest.json", b"{")
+    assert look(tmp_path)["lake"].wrong
+
+
+def test_a_lake_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert look(tmp_path / "file" / "lake")["lake writable"].wrong
+
+
+def test_landing_that_lacks_a_feed(tmp_path: Path) -> None:
+    (tmp_path / "customer/landing").mkdir(parents=True)
+    (tmp_path / "customer/landing/a.json").write_text("")
+    found = look(tmp_path)["landing"]
+    assert found.state == "problem"
+    assert "step_trainer/landing/" in found.found
+
+
+@pytest.mark.parametrize(
+    ("script", "state"),
+    [("echo 'openjdk version \"17\"' >&2", "ok"), ("exit 3", "problem"), ("exec sleep 60", "problem")],
+)
+def test_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, state: str) -> None:
+    monkeypatch.setattr("stedi.doctor.JAVA_SECONDS", 0.5)
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(f"#!/bin/sh\n{script}\n")
+    java.chmod(0o700)
+    found = look(tmp_path, {"JAVA_HOME": str(tmp_path), "PATH": ""})["Java"]
+    assert found.state == state
+    assert not found.wrong
+
+
+def test_credentials_are_named_by_kind_only(tmp_path: Path) -> None:
+    (tmp_path / "credentials").write_text("aws_secret_access_key = hidden1")
+    environment = {
+        "AWS_ACCESS_KEY_ID": "hidden2",
+        "AWS_SECRET_ACCESS_KEY": "hidden3",
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+        "AWS_ENDPOINT_URL": "https://user:hidden4@s3.local:9000/x",
+    }
+    found = examine(tmp_path, environment)
+    assert "hidden" not in repr(found)
+    by_name = {finding.what: finding for finding in found}
+    assert by_name["AWS credentials"].found.startswith("access key in the environment, credentials file")
+    assert by_name["AWS endpoint"].found == "https://s3.local"
+    assert look(tmp_path, {"AWS_ENDPOINT_URL": "nonsense"})["AWS endpoint"].state == "problem"
