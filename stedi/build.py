@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,6 +42,10 @@ Progress = Callable[[str, int, int], None]
 """Told what is being done, how many parts of the build are done, and of how many."""
 
 
+def _silent(what: str, done: int, total: int) -> None:
+    """Report progress to nobody."""
+
+
 @dataclass
 class Run:
     """The record of one run: what was asked, then what each step found."""
@@ -51,7 +55,7 @@ class Run:
     strict: bool = False
     force: bool = False
     memory_limit: str | None = None
-    progress: Progress = lambda what, done, total: None
+    progress: Progress = _silent
     trace: Callable[[str], None] | None = None
 
     started: float = field(default_factory=time.perf_counter)
@@ -147,7 +151,7 @@ def build(
     strict: bool = False,
     force: bool = False,
     memory_limit: str | None = None,
-    progress: Progress = lambda what, done, total: None,
+    progress: Progress = _silent,
     trace: Callable[[str], None] | None = None,
     storage: Storage | None = None,
 ) -> Run:
@@ -296,16 +300,16 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
 
 
 def _stage_quarantine(run: Run, landed: Landed) -> FeedRecord:
-    from dataclasses import replace
-
     from stedi.landing import quarantine_query
 
     record = landed.record
     if landed.bad is None:
         return record
     target = run.lake.workspace(f"{STAGING}/quarantine") / f"{record.name}.parquet"
-    run.engine.copy(f"quarantine of {record.name}", quarantine_query(run.engine, landed), target, record.build)
-    return replace(record, quarantine=(_stage(run, target, f"_quarantine/{TABLES[record.name].feed}/quarantine.parquet"),))
+    lines = quarantine_query(run.engine, record.name, landed.bad)
+    run.engine.copy(f"quarantine of {record.name}", lines, target, record.build)
+    final = f"_quarantine/{TABLES[record.name].feed}/quarantine.parquet"
+    return replace(record, quarantine=(_stage(run, target, final),))
 
 
 def _stage(run: Run, file: Path, target: str) -> FileRecord:
@@ -317,7 +321,8 @@ def _stage(run: Run, file: Path, target: str) -> FileRecord:
 def _published_ids(published: Manifest | None) -> dict[str, str]:
     if published is None:
         return {}
-    return {name: record.build for name, record in (*published.feeds.items(), *published.tables.items())}
+    feeds = {name: feed.build for name, feed in published.feeds.items()}
+    return feeds | {name: table.build for name, table in published.tables.items()}
 
 
 def _files(manifest: Manifest) -> dict[str, list[FileRecord]]:

@@ -31,7 +31,9 @@ Trace = Callable[[str], None]
 class Engine:
     """One in-memory DuckDB database, with the tables of a lake as relations in it."""
 
-    def __init__(self, *, memory_limit: str | None = None, spill: Path | None = None, trace: Trace | None = None) -> None:
+    def __init__(
+        self, *, memory_limit: str | None = None, spill: Path | None = None, trace: Trace | None = None
+    ) -> None:
         self._trace = trace
         config: dict[str, Any] = {
             "autoinstall_known_extensions": False,
@@ -61,7 +63,7 @@ class Engine:
     def beside(self) -> Engine:
         """Return an engine on the same tables, for another thread."""
         other = object.__new__(Engine)
-        other._trace = self._trace  # noqa: SLF001 - the same class
+        other._trace = self._trace
         other.connection = self.connection.cursor()
         return other
 
@@ -90,7 +92,7 @@ class Engine:
     def view_json(self, table: Table, files: Sequence[Path], *, name: str | None = None) -> None:
         """Make a view of a feed over files in which every line is known to be good."""
         relation = self.connection.read_json(
-            [glob_safe(file) for file in files],
+            [glob_safe(file) for file in files],  # type: ignore[arg-type]  # the stub knows of one file only
             columns={column.name: column.type for column in table.columns},
             format="newline_delimited",
             records="true",
@@ -101,7 +103,8 @@ class Engine:
     def view_lines(self, name: str, files: Sequence[Path]) -> None:
         """Make a view with one column, `line`: the raw text of every line of the files."""
         relation = self.connection.sql(
-            "select json as line from read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size)",
+            "select json as line from"
+            " read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size)",
             params={"files": [glob_safe(file) for file in files], "size": MAX_OBJECT_BYTES},
         )
         relation.create_view(name)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from stedi import rule
 from stedi.contracts import Table
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stedi.sieve import BadLine
 
 __all__ = ["Landed", "land", "open_lines", "open_rows", "quarantine_query"]
+
 
 @dataclass(slots=True)
 class Landed:
@@ -83,9 +84,9 @@ def land(
                 good += [file] if rows else []
                 continue
             spool = spool or stack.enter_context(_Spool(workspace, feed))
-            record, kept = spool.sieve(entry, file)
-            inputs.append(record)
-            good += [kept] if record.rows else []
+            sieved, kept = spool.sieve(entry, file)
+            inputs.append(sieved)
+            good += [kept] if sieved.rows else []
             reasons = spool.reasons
     record = FeedRecord(
         feed.name, listing.build, rule.version(feed), tuple(inputs), listing.left, _in_order(feed, reasons)
@@ -156,12 +157,11 @@ def open_lines(engine: Engine, feed: Table, landed: Landed) -> None:
         engine.empty(name, {"line": "JSON"})
 
 
-def quarantine_query(engine: Engine, landed: Landed) -> str:
-    """Stand the bad lines of a feed in the engine and return the query that gives them in order."""
-    assert landed.bad is not None
-    name = f"{landed.record.name}_bad"
+def quarantine_query(engine: Engine, feed: str, bad: Path) -> str:
+    """Stand the spooled bad lines of a feed in the engine and return the query that gives them in order."""
+    name = f"{feed}_bad"
     relation = engine.connection.read_json(
-        [glob_safe(landed.bad)],
+        glob_safe(bad),
         columns={"file": "VARCHAR", "line": "BIGINT", "reason": "VARCHAR", "raw": "VARCHAR"},
         format="newline_delimited",
         maximum_object_size=8 * MAX_OBJECT_BYTES,
@@ -183,7 +183,7 @@ class _Spool:
         self._judge = Judge(feed)
         self._count = 0
 
-    def __enter__(self) -> _Spool:
+    def __enter__(self) -> Self:
         self._stream = self.bad.open("w", encoding="ascii", newline="\n")
         return self
 

@@ -43,7 +43,8 @@ def list_feed(storage: Storage, feed: Table) -> Listing:
     Read are `.json`, `.jsonl` and both with `.gz`, in nested folders too; names that begin with `_` or `.` are left,
     as Spark leaves them. EnvironmentFault where there is nothing to read.
     """
-    files, left = [], []
+    files: list[Entry] = []
+    left: list[Entry] = []
     for entry in storage.list(feed.prefix):
         hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
         (left if hidden or not entry.path.lower().endswith(SUFFIXES) else files).append(entry)

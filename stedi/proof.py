@@ -36,7 +36,9 @@ group by filename
 """
 
 
-def prove(engine: Engine, feed: Table, files: Sequence[Path], size: int, *, polars_from: int = POLARS_FROM_BYTES) -> Proofs:
+def prove(
+    engine: Engine, feed: Table, files: Sequence[Path], size: int, *, polars_from: int = POLARS_FROM_BYTES
+) -> Proofs:
     """Return the rows of each file that is proven clean, None for the others; `size` is their bytes in all."""
     if not files:
         return {}
@@ -72,18 +74,18 @@ def _by_duckdb(engine: Engine, feed: Table, files: Sequence[Path]) -> Proofs:
 
 
 def _by_polars(feed: Table, files: Sequence[Path]) -> Proofs:
-    import polars
+    import polars as pl
 
     plain = [file for file in files if file.suffix.lower() != ".gz"]
-    line = polars.col("line")
+    line = pl.col("line")
     good = line.str.contains(rf"\A(?:{rule.ordered(feed)})\z") & (line.str.len_bytes() <= rule.MAX_LINE_CHARS)
     try:
         counted = (
-            polars.scan_lines(plain, glob=False, include_file_paths="file")
+            pl.scan_lines(plain, glob=False, include_file_paths="file")
             .group_by("file")
-            .agg(polars.len(), (~good).sum().alias("bad"))
+            .agg(pl.len(), (~good).sum().alias("bad"))
             .collect(engine="streaming")
         )
-    except polars.exceptions.PolarsError:
+    except pl.exceptions.PolarsError:
         return {}  # invalid UTF-8 fails the whole scan
     return {Path(name): (None if bad else int(rows)) for name, rows, bad in counted.iter_rows()}

@@ -38,13 +38,14 @@ def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequenc
     """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's."""
     staged_manifest = f"{STAGING}/manifest.json"
     storage.write(staged_manifest, manifest.dump())
-    steps = {"moves": [*moves, (staged_manifest, MANIFEST)], "deletes": list(deletes)}
+    moves = [*moves, (staged_manifest, MANIFEST)]
+    steps = {"moves": moves, "deletes": deletes}
     storage.write(JOURNAL, (json.dumps(steps, indent=1) + "\n").encode())
     try:
-        _roll_forward(storage, steps["moves"], steps["deletes"])
+        _roll_forward(storage, moves, deletes)
     except KeyboardInterrupt:
         # with the journal written the build is decided; the rest takes milliseconds
-        _roll_forward(storage, steps["moves"], steps["deletes"])
+        _roll_forward(storage, moves, deletes)
 
 
 def needs_recovery(storage: Storage) -> bool:

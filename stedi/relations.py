@@ -23,7 +23,8 @@ class Relations:
     """The tables of one lake in one engine.
 
     `landed` reads a feed, once, when one of its relations is needed; `files` holds the Parquet files of the tables
-    that are made; `in_memory` loads landing rows into memory instead of parsing them at each reference. `columns` holds what the Parquet files say of those that were opened.
+    that are made; `in_memory` loads landing rows into memory instead of parsing them at each reference. `columns`
+    holds what the Parquet files say of those that were opened.
     """
 
     def __init__(

@@ -12,11 +12,12 @@ import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from io import BufferedIOBase
 from pathlib import Path
 from typing import IO
 
 from stedi import rule
-from stedi.contracts import Table
+from stedi.contracts import Column, Table
 from stedi.errors import EnvironmentFault
 from stedi.storage import faults
 
@@ -50,6 +51,23 @@ class Sieved:
     unknown_keys: set[str] = field(default_factory=set)
 
 
+class _ColumnCheck:
+    """What the rule asks of one column in a flat line."""
+
+    def __init__(self, column: Column, *, required: bool) -> None:
+        self._name = column.name
+        self._required = required
+        self._null_or_empty = _compile(rule.has_null_or_empty(column))
+        self._typed = _compile(rule.has_typed(column))
+
+    def reason(self, text: str, present: set[str]) -> str | None:
+        if self._name not in present:
+            return f"missing:{self._name}" if self._required else None
+        if self._required and self._null_or_empty.search(text):
+            return f"empty:{self._name}"
+        return None if self._typed.search(text) else f"bad_type:{self._name}"
+
+
 class Judge:
     """The reading rule of one feed, ready to be asked about lines."""
 
@@ -58,23 +76,14 @@ class Judge:
         self._ordered = _compile(rule.ordered(feed))
         self._flat = _compile(rule.FLAT)
         self._known = {column.name for column in feed.columns}
-        self._checks = [
-            (
-                column.name,
-                column.name in feed.required,
-                _compile(rule.has_null_or_empty(column)),
-                _compile(rule.has_typed(column)),
-            )
-            for column in feed.columns
-        ]
+        self._checks = [_ColumnCheck(column, required=column.name in feed.required) for column in feed.columns]
 
     def reason(self, line: bytes, unknown_keys: set[str]) -> str | None:
         """Return why a trimmed line is bad, None for a good one; adds keys no contract knows to the set."""
         try:
             text = line.decode()
         except UnicodeDecodeError:
-            too_long = len(line.decode(errors="replace")) > rule.MAX_LINE_CHARS
-            return "too_long" if too_long else "not_flat_json"
+            text = line.decode(errors="replace")  # the replacement character is in no good line
         if len(text) > rule.MAX_LINE_CHARS:
             return "too_long"
         if self._ordered.fullmatch(text):
@@ -85,17 +94,9 @@ class Judge:
         present = set(keys)
         if len(present) != len(keys):
             return "dup_key"
-        for name, required, null_or_empty, typed in self._checks:
-            if name not in present:
-                if required:
-                    return f"missing:{name}"
-            elif required and null_or_empty.search(text):
-                return f"empty:{name}"
-            elif not typed.search(text):
-                return f"bad_type:{name}"
         if len(unknown_keys) < UNKNOWN_KEYS_KEPT:
             unknown_keys |= present - self._known
-        return None
+        return next(filter(None, (check.reason(text, present) for check in self._checks)), None)
 
 
 def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], None]) -> Sieved:
@@ -121,11 +122,11 @@ def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], No
     return found
 
 
-def _open(file: Path) -> IO[bytes]:
+def _open(file: Path) -> BufferedIOBase:
     return gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
 
 
-def _lines(stream: IO[bytes], file: Path) -> Iterator[tuple[bytes, bool]]:
+def _lines(stream: BufferedIOBase, file: Path) -> Iterator[tuple[bytes, bool]]:
     """Yield the lines of a stream without their line feed, and whether one was cut because it is endless."""
     bound = _LONGEST + 64 * 1024  # room for a byte order mark and some blanks around a line that is long enough
     try:

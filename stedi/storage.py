@@ -10,8 +10,8 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import platform
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath

@@ -1,5 +1,5 @@
--- machine_learning_traceable: every machine_learning_curated row is a trusted device reading and a trusted phone reading.
--- And both of the same instant. Readings are compared by a 64-bit hash, which is twice as fast as by their columns.
+-- machine_learning_traceable: every machine_learning_curated row is a trusted device and a trusted phone reading.
+-- And both are of the same instant. Readings are compared by a 64-bit hash, which is twice as fast as by their columns.
 select 'machine_learning_curated' as table_name, m.serialNumber as key
 from machine_learning_curated as m
 where m.sensorReadingTime is distinct from m.timestamp

@@ -108,7 +108,7 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
-def _interrupt(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+def _interrupt(number: int, frame: types.FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     raise KeyboardInterrupt
 

@@ -58,9 +58,7 @@ class Fields:
 
     def insert(self, key: str, text: str) -> Fields:
         """Put raw text at the end of a string value, before the closing quote."""
-        return replace(
-            self, items=tuple((k, v[:-1] + text + v[-1] if k == key else v) for k, v in self.items)
-        )
+        return replace(self, items=tuple((k, v[:-1] + text + v[-1] if k == key else v) for k, v in self.items))
 
 
 Damage = Callable[[Fields], str]

@@ -69,9 +69,7 @@ class Sample:
             "accelerometer": AccelerometerLines(self._cell),
             "step_trainer": StepTrainerLines(self._cell, seed),
         }
-        self._spoilers = {
-            t.feed: Spoiler(t, seed, dirty, self._lines[t.feed].rows, scale) for t in FEEDS if dirty > 0
-        }
+        self._spoilers = {t.feed: Spoiler(t, seed, dirty, self._lines[t.feed].rows, scale) for t in FEEDS if dirty > 0}
 
     @property
     def rows(self) -> dict[str, int]:

@@ -90,9 +90,7 @@ class AccelerometerLines:
         users = [f'{{"user":"{p.first}.{p.last}'.encode("ascii") for p in cell.people]
         values = [f',"x":{x},"y":{y},"z":{z}}}\n' for x, y, z in product(AXES, repeat=3)]
         self._heads = [users[who] for who, _, _ in cell.phone_lines]
-        self._tails = [
-            f"{t:0{OFFSET_DIGITS}d}{values[xyz]}".encode("ascii") for _, t, xyz in cell.phone_lines
-        ]
+        self._tails = [f"{t:0{OFFSET_DIGITS}d}{values[xyz]}".encode("ascii") for _, t, xyz in cell.phone_lines]
         # From the time of one line to the user of the next: between two pieces a cell has one constant.
         self._pieces = [tail + head for tail, head in zip(self._tails, self._heads[1:], strict=False)]
 
@@ -108,14 +106,10 @@ class StepTrainerLines:
         self.rows = len(cell.device_lines)
         self._devices = len(cell.people)
         self._seed = seed
-        self._times = [
-            f'{t:0{OFFSET_DIGITS}d},"serialNumber":"'.encode("ascii") for _, t, _ in cell.device_lines
-        ]
+        self._times = [f'{t:0{OFFSET_DIGITS}d},"serialNumber":"'.encode("ascii") for _, t, _ in cell.device_lines]
         self._who = [who for who, _, _ in cell.device_lines]
         self._distances = [distance for _, _, distance in cell.device_lines]
-        self._ends = [
-            f'","distanceFromObject":{d}}}\n'.encode("ascii") for d in range(max(self._distances) + 1)
-        ]
+        self._ends = [f'","distanceFromObject":{d}}}\n'.encode("ascii") for d in range(max(self._distances) + 1)]
 
     def render(self, number: int, start: int, stop: int) -> bytes:
         head = f'{{"sensorReadingTime":{FIRST_SPAN + number}'.encode("ascii")

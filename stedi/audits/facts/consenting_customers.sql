@@ -26,4 +26,10 @@ select distinct
     r.email,
     r.serialNumber
 from records as r
-where r.agrees and r.email in (select k.email from ranked as k where k.place = 1 and k.agrees)
+where
+    r.agrees
+    and r.email in (
+        select k.email
+        from ranked as k
+        where k.place = 1 and k.agrees
+    )

@@ -1,0 +1,74 @@
+"""Ctrl-C: one KeyboardInterrupt, engines stopped, and an end within two seconds whatever is running.
+
+Python runs a signal's handler when its main thread comes back to Python. DuckDB looks at signals between two tasks of
+a query, but a task of the main thread itself may take for ever; so a second thread, which the signal reaches at once,
+interrupts the engines, and ends the process if that does not help. A lake outlives that as it outlives a kill.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["INTERRUPTED", "interruptible"]
+
+INTERRUPTED = 130
+
+PATIENCE = 1.5
+"""Seconds that a command gets to end in good order."""
+
+_EVERY = 0.05
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C in this block raise one KeyboardInterrupt soon, or else end the process."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # whoever runs us there looks after Ctrl-C
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    before = signal.getsignal(signal.SIGINT)
+    signal.signal(signal.SIGINT, _raise_once)
+    wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    ended = threading.Event()
+    watcher = threading.Thread(target=_watch, args=(reading, ended), daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        signal.set_wakeup_fd(wakeup)
+        os.close(writing)
+        watcher.join()
+        os.close(reading)
+        if signal.getsignal(signal.SIGINT) is _raise_once:
+            signal.signal(signal.SIGINT, before)
+
+
+def _raise_once(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+def _watch(reading: int, ended: threading.Event) -> None:
+    while signals := os.read(reading, 1):
+        if signals[0] == signal.SIGINT:
+            _stop(ended)
+
+
+def _stop(ended: threading.Event) -> None:
+    since = time.monotonic()
+    while not ended.wait(_EVERY):
+        engine = sys.modules.get("stedi.engine")
+        if engine is not None:
+            engine.interrupt_all()  # again and again: the next statement may have begun
+        if time.monotonic() - since > PATIENCE:
+            os.write(2, b"Interrupted\n")
+            os._exit(INTERRUPTED)
