@@ -6,7 +6,9 @@ identifiers in contracts.py.
 
 from __future__ import annotations
 
+import contextlib
 import re
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +19,7 @@ from stedi.contracts import Table
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
 
-__all__ = ["BUILD_KEY", "Engine", "build_of", "glob_safe"]
+__all__ = ["BUILD_KEY", "Engine", "build_of", "glob_safe", "interrupt_all"]
 
 BUILD_KEY = "stedi_build"
 """Key of the build id in the metadata of a Parquet file."""
@@ -53,18 +55,22 @@ class Engine:
             raise UsageError(
                 f"memory limit {memory_limit}: DuckDB does not take it", fix="write a size, as 2GB or 800MB"
             ) from error
+        _OPEN.add(self)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.connection.close()
+        # after Ctrl-C another thread may still be in it: then it goes with the process
+        with contextlib.suppress(duckdb.Error):
+            self.connection.close()
 
     def beside(self) -> Engine:
         """Return an engine on the same tables, for another thread."""
         other = object.__new__(Engine)
         other._trace = self._trace
         other.connection = self.connection.cursor()
+        _OPEN.add(other)
         return other
 
     def run(self, what: str, sql: str, parameters: Mapping[str, object] | None = None) -> list[tuple[Any, ...]]:
@@ -77,6 +83,8 @@ class Engine:
             self._trace(sql)
         try:
             return self.connection.execute(sql, parameters).fetchall()
+        except duckdb.InterruptException as error:  # by interrupt_all
+            raise KeyboardInterrupt from error
         except duckdb.Error as error:
             raise explain(error, what) from error
         except RuntimeError as error:  # DuckDB swallows Ctrl-C and says this instead
@@ -135,6 +143,16 @@ class Engine:
             values["split"] = split
         [(rows,)] = self.run(what, statement, values)
         return int(rows)
+
+
+_OPEN: weakref.WeakSet[Engine] = weakref.WeakSet()
+
+
+def interrupt_all() -> None:
+    """Stop what the engines of this process run, from any thread: DuckDB does not always see Ctrl-C by itself."""
+    for engine in list(_OPEN):
+        with contextlib.suppress(duckdb.Error):  # closed in the meantime
+            engine.connection.interrupt()
 
 
 def build_of(engine: Engine, file: Path) -> str | None:

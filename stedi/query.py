@@ -109,6 +109,8 @@ def translated(query: str = "") -> Iterator[None]:
     """Turn DuckDB's errors in a block into ours, and the one it makes of Ctrl-C into KeyboardInterrupt."""
     try:
         yield
+    except duckdb.InterruptException as error:
+        raise KeyboardInterrupt from error
     except duckdb.Error as error:
         raise explain_query(error, query) from error
     except RuntimeError as error:

@@ -84,10 +84,9 @@ def _print(run: Run, parts: Mapping[str, float]) -> None:
     if not run.stale:
         write(f"nothing changed since {manifest.finished}\n\n")
     rows = []
+    seconds = _seconds(run, manifest)
     for name, count in manifest.rows().items():
-        took = "read" if name in run.landed else "as before"
-        if name in run.made:
-            took = f"{manifest.tables[name].seconds:.2f}"
+        took = f"{seconds[name]:.2f}" if name in seconds else "as before"
         rows.append((TABLES[name].zone, name, f"{count:,}", took))
     print_table(("zone", "table", "rows", "seconds"), rows, right=("rows", "seconds"))
     write("\n" + "".join(f"{line}\n" for line in manifest.ledger))
@@ -103,6 +102,12 @@ def _manifest(run: Run) -> Manifest:
     if run.manifest is None:
         raise RuntimeError("a build that ends has a manifest")
     return run.manifest
+
+
+def _seconds(run: Run, manifest: Manifest) -> dict[str, float]:
+    """Return how long each table took that this run read or made."""
+    read = {name: landed.seconds for name, landed in run.landed.items()}
+    return read | {name: manifest.tables[name].seconds for name in run.made}
 
 
 def _by_step(parts: Mapping[str, float]) -> dict[str, float]:
@@ -131,17 +136,19 @@ def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
 
 def _document(run: Run, parts: Mapping[str, float]) -> dict[str, Any]:
     manifest = _manifest(run)
-    tables: dict[str, dict[str, Any]] = {
-        name: {"rows": feed.rows, "zone": "landing", "build": feed.build} for name, feed in manifest.feeds.items()
-    }
-    for name, table in manifest.tables.items():
-        tables[name] = {
-            "rows": table.rows,
+    seconds = _seconds(run, manifest)
+    builds = {name: feed.build for name, feed in manifest.feeds.items()}
+    builds |= {name: table.build for name, table in manifest.tables.items()}
+    tables = {
+        name: {
+            "rows": rows,
             "zone": TABLES[name].zone,
-            "build": table.build,
-            "seconds": table.seconds,
+            "build": builds[name],
+            "seconds": round(seconds[name], 3) if name in seconds else None,
             "made": run.stale.get(name),
         }
+        for name, rows in manifest.rows().items()
+    }
     return {
         "lake": run.lake.uri,
         "landing": manifest.landing,

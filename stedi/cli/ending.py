@@ -4,30 +4,27 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
 import sys
-import types
 from pathlib import Path
 
 import click
 
+from stedi.cli.interrupt import INTERRUPTED, interruptible, was_interrupted
 from stedi.errors import AuditFailed, EnvironmentFault, StediError, VerifyFailed
 
 __all__ = ["run"]
 
-INTERRUPTED = 130
 WRONG = 2
 
 
 def run(cli: click.Group, arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but SystemExit's own kind comes out of here."""
-    with contextlib.suppress(ValueError):  # not the main thread: whoever runs us there looks after Ctrl-C
-        signal.signal(signal.SIGINT, _interrupt)
     # Polars raises KeyboardInterrupt of its own accord and leaves the signal pending, so a second one may come while
-    # the first is handled. There is no third: _interrupt raises once.
+    # the first is handled; there is no third.
     try:
         try:
-            return _run(cli, arguments)
+            with interruptible():
+                return _run(cli, arguments)
         except KeyboardInterrupt:
             return _interrupted()
     except KeyboardInterrupt:
@@ -45,6 +42,9 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
     except SystemExit as end:  # shell completion, or a closed pipe
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(end.code or 0)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no stack trace for a user
+        if was_interrupted():
+            _trace()
+            raise KeyboardInterrupt from None
         return _failed(error) if isinstance(error, StediError) else _unforeseen(error)
     return code if isinstance(code, int) else 0
 
@@ -106,11 +106,6 @@ def _trace() -> None:
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody listens
         click.echo(text, err=True)
-
-
-def _interrupt(number: int, frame: types.FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    raise KeyboardInterrupt
 
 
 def _interrupted() -> int:

@@ -16,7 +16,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["INTERRUPTED", "interruptible"]
+__all__ = ["INTERRUPTED", "interruptible", "was_interrupted"]
 
 INTERRUPTED = 130
 
@@ -24,6 +24,13 @@ PATIENCE = 1.5
 """Seconds that a command gets to end in good order."""
 
 _EVERY = 0.05
+
+_pressed: list[int] = []  # no lock, since a signal handler adds to it
+
+
+def was_interrupted() -> bool:
+    """Return whether Ctrl-C was pressed: whatever error comes after it is its consequence."""
+    return bool(_pressed)
 
 
 @contextmanager
@@ -38,6 +45,7 @@ def interruptible() -> Iterator[None]:
     signal.signal(signal.SIGINT, _raise_once)
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     ended = threading.Event()
+    _pressed.clear()
     watcher = threading.Thread(target=_watch, args=(reading, ended), daemon=True)
     watcher.start()
     try:
@@ -52,14 +60,16 @@ def interruptible() -> Iterator[None]:
             signal.signal(signal.SIGINT, before)
 
 
-def _raise_once(number: int, frame: types.FrameType | None) -> None:  # noqa: ARG001 - a signal handler's signature
+def _raise_once(number: int, frame: types.FrameType | None) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _pressed.append(number)
     raise KeyboardInterrupt
 
 
 def _watch(reading: int, ended: threading.Event) -> None:
     while signals := os.read(reading, 1):
         if signals[0] == signal.SIGINT:
+            _pressed.append(signals[0])
             _stop(ended)
 
 

@@ -9,8 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pyarrow as pa
 import polars as pl
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 
 import stedi

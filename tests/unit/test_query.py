@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def rows(lake: Path, sql: str) -> list[tuple[object, ...]]:
     with Lake.open(lake) as opened:
         return [row for batch in ask(opened, sql).batches for row in batch]
+
+
+def error_of(lake: Path, sql: str) -> str:
+    """Return what is shown of the error of a query; empty where there is none."""
+    try:
+        rows(lake, sql)
+    except StediError as error:
+        return error.message + error.fix
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -201,19 +211,20 @@ FAILING = [
 ]
 
 
+@pytest.fixture(scope="module")
+def people(built: Path) -> set[str]:
+    """Return every value of every customer that no error may show, whole and in words."""
+    sql = "select email, customerName, phone, phone || 'x', birthDay, birthDay[1:4] from customer_trusted"
+    values = {str(value) for row in rows(built, sql) for value in row}
+    return values | {word for value in values for word in value.split()}
+
+
 @pytest.mark.parametrize("expression", FAILING)
-@pytest.mark.parametrize("column", ["email", "customerName", "phone || 'x'", "birthDay"])
-def test_an_error_shows_no_personal_data(built: Path, expression: str, column: str) -> None:
-    people = rows(built, f"select {column}, customerName, email from customer_trusted")
-    sql = f"select {expression.format(column, column)} from customer_trusted"
-    try:
-        rows(built, sql)
-    except StediError as error:
-        shown = error.message + error.fix
-        for values in people:
-            assert not any(str(value) in shown for value in values)
-            for part in str(values[1]).split():
-                assert part not in shown.split()
+@pytest.mark.parametrize("column", ["customerName", "phone || 'x'"])
+def test_an_error_shows_no_personal_data(built: Path, people: set[str], expression: str, column: str) -> None:
+    shown = error_of(built, f"select {expression.format(column, column)} from customer_trusted")
+    assert people.isdisjoint(re.findall(r"[^\s\"'(),;:]+", shown))
+    assert not any(value in shown for value in people if len(value) > len("1967"))
 
 
 @pytest.mark.parametrize(
@@ -225,11 +236,10 @@ def test_an_error_shows_no_personal_data(built: Path, expression: str, column: s
         "make_date(birthDay[1:4]::int, 13, 1)",
     ],
 )
-def test_an_error_shows_no_number_of_a_person(built: Path, expression: str) -> None:
-    people = {v for r in rows(built, "select phone, birthDay[1:4] from customer_trusted") for v in r}
+def test_an_error_shows_no_number_of_a_person(built: Path, people: set[str], expression: str) -> None:
     with pytest.raises(StediError) as caught:
         rows(built, f"select {expression} from customer_trusted")
-    assert not any(str(value) in caught.value.message for value in people)
+    assert people.isdisjoint(re.findall(r"\w+", caught.value.message))
 
 
 def test_names_of_pivoted_columns_are_data(built: Path) -> None:

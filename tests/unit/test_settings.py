@@ -61,7 +61,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
-    with pytest.raises(UsageError, match="stedi.toml") as caught:
+    with pytest.raises(UsageError, match=r"stedi\.toml") as caught:
         settings(tmp_path, text)
     assert says in caught.value.message
     assert caught.value.fix

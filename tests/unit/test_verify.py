@@ -185,10 +185,10 @@ def test_a_new_landing_file_is_a_note(lake: Path) -> None:
     [
         ({"customer_trusted": 1}, "customer_trusted: has"),
         ({"customer_truste": 1}, "did you mean customer_trusted"),
-        ({}, None),
+        ({}, ""),
     ],
 )
-def test_expected_rows(lake: Path, tmp_path: Path, counts: dict[str, int], says: str | None) -> None:
+def test_expected_rows(lake: Path, tmp_path: Path, counts: dict[str, int], says: str) -> None:
     file = tmp_path / "counts.json"
     file.write_text(json.dumps(counts))
     problems = verify(lake, file).problems
