@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed
 from stedi.listing import Listing, check_unchanged, list_feed
-from stedi.manifest import FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.manifest import THE_LAKE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
 from stedi.stages import STAGES
 from stedi.storage import Storage, open_storage, this_process
@@ -123,7 +123,7 @@ class Run:
     @property
     def same_landing(self) -> bool:
         """Whether the last build read the same landing folder."""
-        return self.published is not None and self.published.landing == self.landing.uri
+        return self.published is not None and self.published.landing_of(self.lake) == self.landing.uri
 
     def done(self, what: str) -> None:
         """Report that the next part of the build begins."""
@@ -265,7 +265,7 @@ def _publish(run: Run) -> bool:
     tables = run.tables()
     run.manifest = Manifest(
         build=plan.build_id({name: table.build for name, table in tables.items()}),
-        landing=run.landing.uri,
+        landing=THE_LAKE if run.landing.uri == run.lake.uri else run.landing.uri,
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - run.started, 3),
         versions={"stedi": __version__, "duckdb": duckdb.__version__},
@@ -285,13 +285,15 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     started = time.perf_counter()
     contract, stage, relations = TABLES[name], STAGES[name], run.relations
     relations.open(stage.inputs)
+    from_json = not relations.in_memory and any(TABLES[table].zone == "landing" for table in stage.inputs)
     sql = stage.sql
     if contract.sort:
         rest = ", ".join(quoted(c.name) for c in contract.columns)
         sql = f"select * from ({sql}) order by {', '.join(quoted(c) for c in contract.sort)}, hash({rest})"
     folder = run.lake.workspace(f"{STAGING}/tables")
     target = folder / (name if split else f"{name}-0.parquet")
-    rows = relations.engine.copy(name, sql, target, run.ids[name], split=split)
+    with relations.engine.joins_as_written() if from_json else nullcontext():
+        rows = relations.engine.copy(name, sql, target, run.ids[name], split=split)
     files = sorted(target.glob("*.parquet")) if split else [target]
     relations.put(name, files)
     records = tuple(_stage(run, file, f"{contract.prefix}{name}-{i}.parquet") for i, file in enumerate(files))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -26,6 +26,8 @@ BUILD_KEY = "stedi_build"
 
 MAX_OBJECT_BYTES = 4_000_000
 """Bytes a clean line can have (1,000,000 characters of UTF-8); the read buffers are twice this size."""
+
+_ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 
 Trace = Callable[[str], None]
 
@@ -81,14 +83,21 @@ class Engine:
         """
         if self._trace:
             self._trace(sql)
-        try:
+        with _explained(what):
             return self.connection.execute(sql, parameters).fetchall()
-        except duckdb.InterruptException as error:  # by interrupt_all
-            raise KeyboardInterrupt from error
-        except duckdb.Error as error:
-            raise explain(error, what) from error
-        except RuntimeError as error:  # DuckDB swallows Ctrl-C and says this instead
-            raise KeyboardInterrupt from error
+
+    @contextlib.contextmanager
+    def joins_as_written(self) -> Iterator[None]:
+        """Have joins build their hash tables on the right side of the SQL, not on what DuckDB takes for smaller.
+
+        It takes a JSON file for a few hundred rows whatever its size, and then builds a hash table of all of landing to
+        look up a few emails in it.
+        """
+        self.run("setting", "set disabled_optimizers = 'build_side_probe_side'")
+        try:
+            yield
+        finally:
+            self.run("setting", "reset disabled_optimizers")
 
     def memory_limit(self) -> int:
         """Return the memory limit in bytes."""
@@ -99,29 +108,34 @@ class Engine:
 
     def view_json(self, table: Table, files: Sequence[Path], *, name: str | None = None) -> None:
         """Make a view of a feed over files in which every line is known to be good."""
-        relation = self.connection.read_json(
-            [glob_safe(file) for file in files],  # type: ignore[arg-type]  # the stub knows of one file only
-            columns={column.name: column.type for column in table.columns},
-            format="newline_delimited",
-            records="true",
-            maximum_object_size=MAX_OBJECT_BYTES,
-        )
-        relation.create_view(name or table.name)
+        with _explained(f"landing files of {table.feed}"):
+            relation = self.connection.read_json(
+                [glob_safe(file) for file in files],  # type: ignore[arg-type]  # the stub knows of one file only
+                columns={column.name: column.type for column in table.columns},
+                format="newline_delimited",
+                records="true",
+                maximum_object_size=MAX_OBJECT_BYTES,
+                hive_partitioning=False,  # else a folder named user=ann replaces the column of that name
+            )
+            relation.create_view(name or table.name)
 
     def view_lines(self, name: str, files: Sequence[Path]) -> None:
         """Make a view with one column, `line`: the raw text of every line of the files."""
-        relation = self.connection.sql(
-            "select json as line from"
-            " read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size)",
-            params={"files": [glob_safe(file) for file in files], "size": MAX_OBJECT_BYTES},
-        )
-        relation.create_view(name)
+        with _explained(name):
+            relation = self.connection.sql(
+                "select json as line from"
+                " read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size,"
+                " hive_partitioning = false)",
+                params={"files": [glob_safe(file) for file in files], "size": MAX_OBJECT_BYTES},
+            )
+            relation.create_view(name)
 
     def view_parquet(self, name: str, files: Sequence[Path]) -> list[tuple[str, str]]:
         """Make a view over Parquet files and return its columns with their types."""
-        relation = self.connection.read_parquet([glob_safe(file) for file in files])
-        relation.create_view(name)
-        return list(zip(relation.columns, map(str, relation.types), strict=True))
+        with _explained(f"files of {name}"):
+            relation = self.connection.read_parquet([glob_safe(file) for file in files])
+            relation.create_view(name)
+            return list(zip(relation.columns, map(str, relation.types), strict=True))
 
     def empty(self, name: str, columns: Mapping[str, str]) -> None:
         """Make a table without rows."""
@@ -175,6 +189,18 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+@contextlib.contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except duckdb.InterruptException as error:  # by interrupt_all
+        raise KeyboardInterrupt from error
+    except duckdb.Error as error:
+        raise explain(error, what) from error
+    except RuntimeError as error:  # DuckDB swallows Ctrl-C and says this instead
+        raise KeyboardInterrupt from error
+
+
 def explain(error: duckdb.Error, what: str) -> StediError:
     """Return the error of ours that says what a DuckDB error means, without any personal data in it."""
     text = str(error)
@@ -184,4 +210,6 @@ def explain(error: duckdb.Error, what: str) -> StediError:
         return EnvironmentFault(f"{what}: needs more memory than the limit", fix="give more with --memory-limit")
     if isinstance(error, duckdb.IOException):
         return EnvironmentFault(f"{what}: {scrub(text)}", fix="see that the file can be read or written")
-    return StediError(f"{what}: DuckDB says: {scrub(text)}", fix="report this with the command that gave it")
+    # what DuckDB says of SQL names columns; what it says of values may quote them
+    said = scrub(text) if isinstance(error, _ABOUT_SQL) else type(error).__name__
+    return StediError(f"{what}: DuckDB says: {said}", fix="report this with the command that gave it")

@@ -244,7 +244,7 @@ class Lake:
         if name not in self.landed:
             from stedi.landing import land
 
-            landing = open_storage(self.manifest.landing)
+            landing = open_storage(self.manifest.landing_of(self.storage))
             record = self.manifest.feeds[name]
             seen = see_landing(landing, record)
             if seen.vanished:

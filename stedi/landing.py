@@ -165,6 +165,7 @@ def quarantine_query(engine: Engine, feed: str, bad: Path) -> str:
         columns={"file": "VARCHAR", "line": "BIGINT", "reason": "VARCHAR", "raw": "VARCHAR"},
         format="newline_delimited",
         maximum_object_size=8 * MAX_OBJECT_BYTES,
+        hive_partitioning=False,
     )
     relation.create_view(name)
     return f"select file, line, reason, from_base64(raw) as raw from {quoted(name)} order by file, line"

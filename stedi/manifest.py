@@ -13,9 +13,10 @@ from typing import Any
 from stedi.errors import EnvironmentFault
 from stedi.storage import Storage
 
-__all__ = ["MANIFEST", "FeedRecord", "FileRecord", "InputRecord", "LedgerRecord", "Manifest", "TableRecord"]
+__all__ = ["MANIFEST", "THE_LAKE", "FeedRecord", "FileRecord", "InputRecord", "LedgerRecord", "Manifest", "TableRecord"]
 
 MANIFEST = "_stedi/manifest.json"
+THE_LAKE = "."
 _FORMAT = 1
 
 
@@ -101,7 +102,7 @@ class TableRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A published build: `build` stands for all of it."""
+    """A published build: `build` stands for all of it, `landing` is the root its feeds were read from."""
 
     build: str
     landing: str
@@ -116,6 +117,10 @@ class Manifest:
     def rows(self) -> dict[str, int]:
         """Return the rows of every table, landing first."""
         return {name: feed.rows for name, feed in self.feeds.items()} | {n: t.rows for n, t in self.tables.items()}
+
+    def landing_of(self, lake: Storage) -> str:
+        """Return where the landing data is: a lake that holds its own may have been moved since."""
+        return lake.uri if self.landing == THE_LAKE else self.landing
 
     def dump(self) -> bytes:
         """Return the manifest as JSON, sorted and indented for people."""

@@ -30,7 +30,8 @@ select
         json is null or length(json::varchar) > $longest or not regexp_full_match(json::varchar, $ordered)
     )
 from read_json_objects(
-    $files, format = 'newline_delimited', ignore_errors = true, filename = true, maximum_object_size = $size
+    $files, format = 'newline_delimited', ignore_errors = true, filename = true, maximum_object_size = $size,
+    hive_partitioning = false
 )
 group by filename
 """

@@ -79,7 +79,7 @@ class Judge:
         self._checks = [_ColumnCheck(column, required=column.name in feed.required) for column in feed.columns]
 
     def reason(self, line: bytes, unknown_keys: set[str]) -> str | None:
-        """Return why a trimmed line is bad, None for a good one; adds keys no contract knows to the set."""
+        """Return why a trimmed line is bad, None for a good one; adds a good one's keys that no contract knows."""
         try:
             text = line.decode()
         except UnicodeDecodeError:
@@ -94,9 +94,10 @@ class Judge:
         present = set(keys)
         if len(present) != len(keys):
             return "dup_key"
-        if len(unknown_keys) < UNKNOWN_KEYS_KEPT:
+        reason = next(filter(None, (check.reason(text, present) for check in self._checks)), None)
+        if reason is None and len(unknown_keys) < UNKNOWN_KEYS_KEPT:
             unknown_keys |= present - self._known
-        return next(filter(None, (check.reason(text, present) for check in self._checks)), None)
+        return reason
 
 
 def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], None]) -> Sieved:

@@ -106,7 +106,12 @@ def verify(
     """
     counts = _read_expected(Path(expected)) if expected is not None else None
     with Lake.open(lake, memory_limit=memory_limit) as opened:
-        report = Report(opened.storage.uri, opened.manifest.landing, opened.manifest.build, notes=list(opened.notes))
+        report = Report(
+            opened.storage.uri,
+            opened.manifest.landing_of(opened.storage),
+            opened.manifest.build,
+            notes=list(opened.notes),
+        )
         work = _Verification(opened, report)
         steps = (
             ("files", _files),
@@ -212,7 +217,7 @@ def _footer(work: _Verification, file: FileRecord, build: str) -> int:
 
 def _landing(work: _Verification) -> None:
     """Hold the landing files against those the lake was built from, and read them again."""
-    landing = open_storage(work.manifest.landing)
+    landing = open_storage(work.manifest.landing_of(work.lake.storage))
     for name, record in work.manifest.feeds.items():
         work.count("feeds")
         seen = see_landing(landing, record)
@@ -287,7 +292,7 @@ def _because(unread: Mapping[str, str]) -> str:
 def _expected(work: _Verification, counts: Mapping[str, int] | None) -> None:
     """Hold the rows of the tables against those that are expected."""
     if counts is None:
-        landing = open_storage(work.manifest.landing)
+        landing = open_storage(work.manifest.landing_of(work.lake.storage))
         found = landing.read(EXPECTED)
         if found is None:
             return

@@ -35,7 +35,8 @@ Examples:
 @option(
     "--landing",
     metavar="URI",
-    help="Folder of the landing data. [default: the lake itself where it holds landing data, else the bundled sample]",
+    help="Folder of the landing data. [default: the lake itself where it holds landing data, else where it was last"
+    " built from, else the bundled sample]",
 )
 @option("--strict", is_flag=True, help="Publish nothing and exit 1 where a line is quarantined.")
 @option("--force", is_flag=True, help="Make every table again, changed or not.")
@@ -67,10 +68,17 @@ def build(
 
 
 def default_landing(lake: str) -> str:
-    """Return where landing data are looked for when nobody says: in the lake, else in the bundled sample."""
+    """Return where landing data are looked for when nobody says.
+
+    In the lake itself, else where the lake was last built from (so that a plain `stedi build` never replaces a lake
+    with the sample), else in the bundled sample.
+    """
     storage = open_storage(lake)
     if any(storage.list(feed.prefix) for feed in FEEDS):
         return lake
+    published = Manifest.load(storage)
+    if published is not None:
+        return published.landing_of(storage)
     sample = bundled_sample()
     if sample is None:
         raise UsageError(
@@ -91,7 +99,7 @@ def _print(run: Run, parts: Mapping[str, float]) -> None:
     print_table(("zone", "table", "rows", "seconds"), rows, right=("rows", "seconds"))
     write("\n" + "".join(f"{line}\n" for line in manifest.ledger))
     write("".join(f"{line}\n" for line in _quarantine_lines(run, manifest)))
-    where = f"lake {run.lake.uri}, from {manifest.landing}"
+    where = f"lake {run.lake.uri}, from {run.landing.uri}"
     write(f"\n{shown(where)}\n")
     if run.stale:
         took = ", ".join(f"{verb} {seconds:.2f} s" for verb, seconds in _by_step(parts).items())
@@ -151,7 +159,7 @@ def _document(run: Run, parts: Mapping[str, float]) -> dict[str, Any]:
     }
     return {
         "lake": run.lake.uri,
-        "landing": manifest.landing,
+        "landing": run.landing.uri,
         "build": manifest.build,
         "changed": bool(run.stale),
         "seconds": manifest.seconds,

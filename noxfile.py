@@ -1,0 +1,83 @@
+"""Every check of the project: `nox` runs the default ones, `nox -s NAME` one of them, `nox -l` lists them."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.sessions = ["lint", "types", "tests", "wheel"]
+nox.options.error_on_missing_interpreters = True
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    """Return the packages of a dependency group."""
+    return nox.project.dependency_groups(PYPROJECT, name)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check the form of Python and SQL."""
+    session.install(*group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("sqlfluff", "lint", "stedi")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check the types, tests too."""
+    session.install(".", *group("types"))
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, in random order on all cores."""
+    session.install("-e", ".", *group("test"))
+    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the sample lakehouse and verify it with the built wheel, without anything for development."""
+    session.install(".")
+    _smoke(session)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """The same with the lowest versions that pyproject.toml allows."""
+    lowest = [requirement.split(",")[0].replace(">=", "==") for requirement in PYPROJECT["project"]["dependencies"]]
+    session.install(".", *lowest)
+    _smoke(session)
+
+
+@nox.session
+def deep(session: nox.Session) -> None:
+    """Fuzz the reading rule with a million lines."""
+    session.install("-e", ".", *group("test"))
+    session.run("pytest", "-n", "auto", "tests/property", *session.posargs, env={"STEDI_FUZZ_LINES": "1000000"})
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure against the peers: `nox -s bench -- --scale 1 --scale 100`."""
+    session.install(".", *group("bench"))
+    session.run("python", "benchmarks/run.py", *(session.posargs or ["--scale", "1"]))
+
+
+def _smoke(session: nox.Session) -> None:
+    folder = Path(tempfile.mkdtemp())
+    try:
+        with session.chdir(folder):
+            session.run("stedi", "build")
+            session.run("stedi", "verify")
+            session.run("stedi", "query", "select count(*) as devices from customers_curated", "--format", "csv")
+            session.run("python", "-c", "from stedi import Lake; print(Lake.open('lake').tables)")
+    finally:
+        shutil.rmtree(folder, ignore_errors=os.name == "nt")
