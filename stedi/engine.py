@@ -133,7 +133,7 @@ class Engine:
     def view_parquet(self, name: str, files: Sequence[Path]) -> list[tuple[str, str]]:
         """Make a view over Parquet files and return its columns with their types."""
         with _explained(f"files of {name}"):
-            relation = self.connection.read_parquet([glob_safe(file) for file in files])
+            relation = self.connection.read_parquet([glob_safe(file) for file in files], hive_partitioning=False)
             relation.create_view(name)
             return list(zip(relation.columns, map(str, relation.types), strict=True))
 
@@ -152,7 +152,7 @@ class Engine:
             f"copy ({sql}) to $target (format parquet, compression zstd, parquet_version V1, "
             f"kv_metadata {{{BUILD_KEY}: $build}}{size})"
         )
-        values: dict[str, object] = {"target": str(target), "build": build}
+        values: dict[str, object] = {"target": _utf8(target), "build": build}
         if split:
             values["split"] = split
         [(rows,)] = self.run(what, statement, values)
@@ -180,13 +180,33 @@ def build_of(engine: Engine, file: Path) -> str | None:
 
 
 def glob_safe(file: Path) -> str:
-    """Return a path that DuckDB, which expands globs in every name, reads as this file and no other."""
-    return re.sub(r"[*?\[]", r"[\g<0>]", str(file))
+    """Return a path that DuckDB, which expands globs in every name, reads as this file and no other.
+
+    EnvironmentFault where there is none: DuckDB takes a backslash in a pattern for a separator, and reads UTF-8 only.
+    """
+    name = _utf8(file)
+    safe = re.sub(r"[*?\[]", r"[\g<0>]", name)
+    if safe != name and "\\" in name:
+        raise EnvironmentFault(
+            f"{name}: DuckDB cannot read a name with both a backslash and one of * ? [", fix="rename the file or folder"
+        )
+    return safe
 
 
 def quoted(identifier: str) -> str:
     """Return an identifier of contracts.py in double quotes."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def _utf8(file: Path) -> str:
+    name = str(file)
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise EnvironmentFault(
+            f"{ascii(name)[1:-1]}: DuckDB cannot read a name that is not UTF-8", fix="rename the file or folder"
+        ) from error
+    return name
 
 
 @contextlib.contextmanager

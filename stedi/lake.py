@@ -261,7 +261,8 @@ class Lake:
 
         columns = "file, line, reason, raw"
         parts = [
-            f"select '{TABLES[name].feed}' as feed, {columns} from read_parquet(${TABLES[name].feed})"
+            f"select '{TABLES[name].feed}' as feed, {columns} from"
+            f" read_parquet(${TABLES[name].feed}, hive_partitioning = false)"
             for name, feed in self.manifest.feeds.items()
             if feed.quarantine
         ]

@@ -24,8 +24,9 @@ from stedi.engine import MAX_OBJECT_BYTES, Engine, glob_safe, quoted
 from stedi.errors import StediError
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
+from stedi.masking import mask_key
 from stedi.proof import Proofs, prove
-from stedi.storage import Entry, Storage
+from stedi.storage import Entry, Storage, faults
 
 if TYPE_CHECKING:
     from stedi.sieve import BadLine
@@ -202,8 +203,9 @@ class _Spool:
             json.dump({"file": entry.path, "line": line.number, "reason": line.reason, "raw": raw}, self._stream)
             self._stream.write("\n")
 
-        with kept.open("wb") as good:
+        with faults(f"cannot write to {self.folder}"), kept.open("wb") as good:
             found = sieve(self._judge, file, good, bad)
+            self._stream.flush()
         self.reasons += found.reasons
         record = InputRecord(
             entry.path,
@@ -212,7 +214,7 @@ class _Spool:
             found.rows,
             clean=False,
             quarantined=found.reasons.total(),
-            unknown_keys=tuple(sorted(found.unknown_keys)),
+            unknown_keys=tuple(sorted(map(mask_key, found.unknown_keys))),
         )
         return record, kept
 

@@ -34,7 +34,8 @@ class InputRecord:
     """A landing file as it was read: path under the landing root, bytes, version, good rows in it.
 
     `clean` remembers the proof that every line is a row; an unclean file has bad lines (`quarantined`), or
-    lines that are good but not as the feed writes them (`unknown_keys`, another order of keys, a BOM).
+    lines that are good but not as the feed writes them (`unknown_keys`, masked where they do not look like
+    names; another order of keys; a BOM).
     """
 
     path: str

@@ -1,6 +1,6 @@
 """All tables or none: staged files are put in place under a journal.
 
-The journal is written before the first file moves and deleted after the last. A build killed before it is written
+The journal is put in place before the first file moves and deleted after the last. A build killed before that
 leaves the old lake; one killed after it leaves a journal that any later command rolls forward to the new lake.
 """
 
@@ -35,16 +35,24 @@ def staged_record(file: Path, target: str) -> FileRecord:
 
 
 def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequence[str], manifest: Manifest) -> None:
-    """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's."""
-    staged_manifest = f"{STAGING}/manifest.json"
+    """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's.
+
+    EnvironmentFault, and nothing is changed, where a folder is in the way of a file.
+    """
+    staged_manifest, staged_journal = f"{STAGING}/manifest.json", f"{STAGING}/journal.json"
     storage.write(staged_manifest, manifest.dump())
     moves = [*moves, (staged_manifest, MANIFEST)]
+    for path in (*(final for _, final in moves), *deletes):
+        storage.stat(path)
     steps = {"moves": moves, "deletes": deletes}
-    storage.write(JOURNAL, (json.dumps(steps, indent=1) + "\n").encode())
+    storage.write(staged_journal, (json.dumps(steps, indent=1) + "\n").encode())
     try:
+        storage.move(staged_journal, JOURNAL)
         _roll_forward(storage, moves, deletes)
     except KeyboardInterrupt:
-        # with the journal written the build is decided; the rest takes milliseconds
+        if storage.stat(staged_journal) is not None:
+            raise
+        # with the journal in place the build is decided; the rest takes milliseconds
         _roll_forward(storage, moves, deletes)
 
 

@@ -107,19 +107,18 @@ def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], No
     the file cannot be read to its end.
     """
     found = Sieved()
-    with faults(f"cannot read {file}"), _open(file) as stream:
-        for number, (raw, cut) in enumerate(_lines(stream, file), 1):
-            line = raw.removeprefix(_BOM) if number == 1 else raw
-            text = line.strip(_TRIM)
-            if not text and not cut:
-                continue
-            reason = "too_long" if cut or len(text) > _LONGEST else judge.reason(text, found.unknown_keys)
-            if reason is None:
-                good.write(text + b"\n")
-                found.rows += 1
-            else:
-                found.reasons[reason] += 1
-                bad(BadLine(number, reason, line[:RAW_BYTES_KEPT] if reason == "too_long" else line))
+    for number, (raw, cut) in enumerate(_lines(file), 1):
+        line = raw.removeprefix(_BOM) if number == 1 else raw
+        text = line.strip(_TRIM)
+        if not text and not cut:
+            continue
+        reason = "too_long" if cut or len(text) > _LONGEST else judge.reason(text, found.unknown_keys)
+        if reason is None:
+            good.write(text + b"\n")
+            found.rows += 1
+        else:
+            found.reasons[reason] += 1
+            bad(BadLine(number, reason, line[:RAW_BYTES_KEPT] if reason == "too_long" else line))
     return found
 
 
@@ -127,21 +126,22 @@ def _open(file: Path) -> BufferedIOBase:
     return gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
 
 
-def _lines(stream: BufferedIOBase, file: Path) -> Iterator[tuple[bytes, bool]]:
-    """Yield the lines of a stream without their line feed, and whether one was cut because it is endless."""
+def _lines(file: Path) -> Iterator[tuple[bytes, bool]]:
+    """Yield the lines of a file without their line feed, and whether one was cut because it is endless."""
     bound = _LONGEST + 64 * 1024  # room for a byte order mark and some blanks around a line that is long enough
-    try:
-        while line := stream.readline(bound):
-            cut = len(line) == bound and not line.endswith(b"\n")
-            rest = line
-            while cut and rest and not rest.endswith(b"\n"):
-                rest = stream.readline(bound)
-            yield line.removesuffix(b"\n"), cut
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise EnvironmentFault(
-            f"{file}: is damaged or cut off, it cannot be unpacked to its end",
-            fix="land the file again, or move it out of the landing folder",
-        ) from error
+    with faults(f"cannot read {file}"), _open(file) as stream:
+        try:
+            while line := stream.readline(bound):
+                cut = len(line) == bound and not line.endswith(b"\n")
+                rest = line
+                while cut and rest and not rest.endswith(b"\n"):
+                    rest = stream.readline(bound)
+                yield line.removesuffix(b"\n"), cut
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise EnvironmentFault(
+                f"{file}: is damaged or cut off, it cannot be unpacked to its end",
+                fix="land the file again, or move it out of the landing folder",
+            ) from error
 
 
 def _compile(expression: str) -> re.Pattern[str]:

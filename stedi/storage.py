@@ -12,6 +12,7 @@ import json
 import os
 import platform
 import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -84,7 +85,8 @@ def open_storage(uri: str | os.PathLike[str]) -> Storage:
     scheme, separator, _ = text.partition("://")
     if separator and scheme.isalnum() and len(scheme) > 1:
         raise UsageError(f"{text}: this version reads and writes local folders only", fix="give a local folder")
-    return LocalStorage(Path(text).expanduser().absolute())
+    # expanded as text: `./~` is a folder here, of which Path would make `~`
+    return LocalStorage(Path(os.path.expanduser(text)).absolute())  # noqa: PTH111 - as above
 
 
 @contextlib.contextmanager
@@ -126,15 +128,19 @@ class LocalStorage:
                 for folder, _, names in os.walk(start, onerror=_raise):
                     for name in names:
                         file = Path(folder, name)
-                        status = file.stat()
+                        status = _status(file)
                         found.append(Entry(file.relative_to(self.root).as_posix(), status.st_size, _version(status)))
         return sorted(found, key=lambda entry: entry.path)
 
     def stat(self, path: str) -> Entry | None:
-        try:
-            status = self._at(path).stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
+        file = self._at(path)
+        with faults(f"cannot read {file}"):
+            try:
+                status = file.stat()
+            except (FileNotFoundError, NotADirectoryError):
+                return None
+            if stat.S_ISDIR(status.st_mode):
+                raise IsADirectoryError(errno.EISDIR, "it is a folder, where a file belongs")
         return Entry(path, status.st_size, _version(status))
 
     def read(self, path: str) -> bytes | None:
@@ -198,7 +204,9 @@ class LocalStorage:
                     fix="wait for it to end, or stop it; its lock goes with it",
                 ) from None
         try:
-            self.write(file.with_suffix(".holder").relative_to(self.root).as_posix(), json.dumps(holder).encode())
+            # on a full disk the name is lacking, but the lock holds: its holder may clear what has filled the disk
+            with contextlib.suppress(EnvironmentFault):
+                self.write(file.with_suffix(".holder").relative_to(self.root).as_posix(), json.dumps(holder).encode())
             yield
         finally:
             with contextlib.suppress(OSError):
@@ -232,6 +240,14 @@ def _make_private(folder: Path) -> None:
             part.mkdir(mode=PRIVATE_DIR, exist_ok=True)
     if not folder.is_dir():
         raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", str(folder))
+
+
+def _status(file: Path) -> os.stat_result:
+    """Return the status of a file; of a link that leads nowhere its own: whoever reads it will say so."""
+    try:
+        return file.stat()
+    except OSError:
+        return file.lstat()
 
 
 def _version(status: os.stat_result) -> str:

@@ -152,7 +152,10 @@ def _files(work: _Verification) -> None:
 
 
 def _wrong(work: _Verification, file: FileRecord) -> str:
-    entry = work.lake.storage.stat(file.path)
+    try:
+        entry = work.lake.storage.stat(file.path)
+    except EnvironmentFault as error:
+        return error.message.rpartition(": ")[2]
     if entry is None:
         return "is missing"
     if entry.size != file.size:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from hypothesis import strategies as st
 
@@ -231,8 +231,8 @@ EMAILS = (
     " ",
 )
 SERIALS = ("s-1", "S-1", "s-1 ", "å", "0", "\x00", "s-2")
-_DATES = ("0", "-1", "1", "2", "1655564376361", "999999999999999999", "-999999999999999999")
-_INSTANTS = ("0", "-1", "1", "1655564376361", "1655564376362", "999999999999999999", "-999999999999999999")
+_DATES = ("1", "2", "1655564376361", "0", "-1", "999999999999999999", "-999999999999999999")
+_INSTANTS = ("1655564376361", "1655564376362", "0", "-1", "1", "999999999999999999", "-999999999999999999")
 _DOUBLES = (
     "0",
     "-0",
@@ -262,7 +262,7 @@ class Pairs(NamedTuple):
         if shape == 0:
             pairs.reverse()
         elif shape == 1:
-            pairs.append(("another key", "-1.5e300"))
+            pairs.append(("firmware_version", "-1.5e300"))
         comma, colon, start = ((" ,\t", " :  ", " {\r"), (", ", ": ", "{"), (",", ":", "{"))[min(shape % 4, 2)]
         text = start + comma.join(f"{json.dumps(key)}{colon}{value}" for key, value in pairs) + "}"
         return (_escaped(text) if ascii_only else text).encode()
@@ -281,19 +281,28 @@ def _strings(*texts: str) -> st.SearchStrategy[str]:
     return st.sampled_from([_text(text) for text in texts])
 
 
+T = TypeVar("T")
+
+
+def _mostly(often: st.SearchStrategy[T], sometimes: st.SearchStrategy[T], seldom: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+    """Draw from three strategies with shares of about 5 : 4 : 1; `one_of` forgets what it is given twice."""
+    return st.sampled_from([often] * 5 + [sometimes] * 4 + [seldom]).flatmap(lambda strategy: strategy)
+
+
 def _optional(value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
-    """Draw the text of a value, null, or "" for a key that is absent."""
-    return st.one_of(value, value, value, st.sampled_from(["null", ""]))
+    """Draw the text of a value, seldom null, or "" for a key that is absent."""
+    return _mostly(value, value, st.sampled_from(["null", ""]))
 
 
 _OTHER_INTEGER = st.integers(-999999999999999999, 999999999999999999).map(str)
 _OTHER_DOUBLE = st.floats(-1e99, 1e99, allow_subnormal=False).filter(lambda x: not 0 < abs(x) < 1e-80).map(repr)
 _OTHER_TEXT = st.text(st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}", codec="utf-8"), min_size=1).map(_text)
 
-_EMAIL = st.one_of(*[_strings(*EMAILS)] * 9, _OTHER_TEXT)
-_SERIAL = st.one_of(*[_strings(*SERIALS)] * 9, _OTHER_TEXT)
-_DATE = st.one_of(*[st.sampled_from(_DATES)] * 9, _OTHER_INTEGER)
-_INSTANT = st.one_of(*[st.sampled_from(_INSTANTS)] * 9, _OTHER_INTEGER)
+# the first of a pool is drawn as often as all others together, or lines would seldom have anything to do with each other
+_EMAIL = _mostly(_strings(EMAILS[0]), _strings(*EMAILS), _OTHER_TEXT)
+_SERIAL = _mostly(_strings(SERIALS[0]), _strings(*SERIALS), _OTHER_TEXT)
+_DATE = _mostly(st.sampled_from(_DATES[:3]), st.sampled_from(_DATES), _OTHER_INTEGER)
+_INSTANT = _mostly(st.just(_INSTANTS[0]), st.sampled_from(_INSTANTS), _OTHER_INTEGER)
 _DOUBLE = _optional(st.one_of(st.sampled_from(_DOUBLES), _OTHER_DOUBLE))
 _FILLER = st.sampled_from([(_text(text), "1") for text in _TEXTS] + [("null", "null"), ("", "")])
 
@@ -387,9 +396,8 @@ def damaged_line(feed: str) -> st.SearchStrategy[bytes]:
 @cache
 def any_line(feed: str) -> st.SearchStrategy[bytes]:
     """Draw a line of a feed: mostly good."""
-    good = good_line(feed)
     odd = st.sampled_from([case.line for case in CASES if len(case.line) < 1000])
-    return st.one_of(good, good, good, good, damaged_line(feed), odd)
+    return _mostly(good_line(feed), good_line(feed), st.one_of(damaged_line(feed), odd))
 
 
 def random_line(random: Random, feed: str) -> bytes:
@@ -432,7 +440,7 @@ _NAMES = (
     "it's; drop.json",
     "100% [a-z]*?.json",
     "å b\u030a 漢.JSON",
-    "..dots/x.json",
+    "dots../x..y.json",
     "{a,b}.json",
     "date=2024-01-01/4.json",
 )

@@ -15,7 +15,6 @@ from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
 from stedi.manifest import Manifest
-from stedi.masking import mask_key
 from stedi.settings import bundled_sample
 from stedi.storage import open_storage
 
@@ -135,7 +134,7 @@ def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
             lines.append(f"{TABLES[name].feed} quarantined: {reasons}")
             lines += [f"  in {shown(run.lake.uri)}/{file.path}" for file in feed.quarantine]
         lines += [
-            f"{shown(file.path)}: unknown keys {', '.join(map(mask_key, file.unknown_keys))}"
+            f"{shown(file.path)}: unknown keys {', '.join(file.unknown_keys)}"
             for file in feed.files
             if file.unknown_keys
         ]
@@ -184,7 +183,7 @@ def _document(run: Run, parts: Mapping[str, float]) -> dict[str, Any]:
             for name, feed in manifest.feeds.items()
         },
         "unknown_keys": {
-            file.path: [mask_key(key) for key in file.unknown_keys]
+            file.path: list(file.unknown_keys)
             for feed in manifest.feeds.values()
             for file in feed.files
             if file.unknown_keys

@@ -1,0 +1,668 @@
+"""What bad luck gets: no room, no permission, Ctrl-C, two builds at once, a failed audit."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import stedi.build
+from stedi.build import build
+from stedi.contracts import TABLES
+from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError
+from stedi.publish import JOURNAL, LOCK
+from stedi.sample import write_sample
+from stedi.stages import STAGES, SqlFile
+from stedi.storage import LocalStorage, open_storage
+
+Answer = tuple[int, str, str]
+Content = dict[str, tuple[str, list[str]]]
+Read = Callable[[Path], Content]
+
+
+def run(command: list[object], **options: object) -> Answer:
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert "Traceback" not in done.stderr
+    assert "should not have happened" not in done.stderr
+    return done.returncode, done.stdout, done.stderr
+
+
+def staged(lake: Path) -> list[Path]:
+    return [path for path in (lake / "_stedi/staging").rglob("*") if path.is_file()]
+
+
+# --- a lake that cannot be written
+
+
+@pytest.mark.parametrize("place", ["lake", "lake/below"])
+def test_a_file_where_the_lake_should_be(
+    landing: Path, tmp_path: Path, stedi: Callable[..., Answer], place: str
+) -> None:
+    (tmp_path / "lake").write_text("a file")
+    code, out, err = stedi("build", "--landing", landing, "--lake", tmp_path / place)
+    assert (code, out) == (2, "")
+    assert f"{tmp_path / place}: Not a directory" in err
+    assert "Fix: " in err
+    assert (tmp_path / "lake").read_text() == "a file"
+
+
+@pytest.mark.parametrize("built", [False, True])
+def test_a_lake_that_is_read_only(
+    landing: Path,
+    lake: Path,
+    stedi: Callable[..., Answer],
+    stedi_command: list[str],
+    plain_user: list[str],
+    read_lake: Read,
+    *,
+    built: bool,
+) -> None:
+    lake.mkdir()
+    if built:
+        assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    before = read_lake(lake)
+    folders = [lake, *(path for path in lake.rglob("*") if path.is_dir())]
+    for folder in folders:
+        folder.chmod(0o500)
+    try:
+        code, out, err = run([*plain_user, *stedi_command, "build", "--landing", landing, "--lake", lake, "--force"])
+    finally:
+        for folder in folders:
+            folder.chmod(0o700)
+    assert (code, out) == (2, "")
+    assert str(lake) in err
+    assert "permission denied\nFix: give this user access, or name another folder" in err
+    assert read_lake(lake) == before
+
+
+@pytest.mark.parametrize("table", ["customer/trusted/customer_trusted-0.parquet", "customer/trusted"])
+def test_a_folder_where_a_table_belongs_or_a_file_where_its_folder_does(
+    landing: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read, table: str
+) -> None:
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    before = read_lake(lake)
+    path, aside = lake / table, lake / "aside"
+    path.rename(aside)
+    if table.endswith(".parquet"):
+        path.mkdir()
+        (path / "x").touch()
+    else:
+        path.touch()
+    for _ in range(2):  # the first try must not leave a half-published lake to the second
+        code, out, err = stedi("build", "--landing", landing, "--lake", lake)
+        assert (code, out) == (2, "")
+        assert str(path) in err
+        assert "Fix: " in err
+    assert not (lake / JOURNAL).exists()
+    assert stedi("verify", "--lake", lake)[0] in (1, 2)
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    aside.rename(path)
+    assert read_lake(lake) == before
+    assert stedi("verify", "--lake", lake)[0] == 0
+
+
+def test_a_folder_in_the_way_of_a_table_that_was_never_built(
+    landing: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read
+) -> None:
+    way = lake / "step_trainer/trusted/step_trainer_trusted-0.parquet"
+    way.mkdir(parents=True)
+    code, out, err = stedi("build", "--landing", landing, "--lake", lake)
+    assert (code, out) == (2, "")
+    assert f"{way}: it is a folder, where a file belongs" in err
+    assert not (lake / JOURNAL).exists()
+    way.rmdir()
+    assert read_lake(lake) == {}
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+
+
+# --- no room
+
+
+IN_A_SMALL_DISK = """
+set -e
+mount -t tmpfs -o size="$1",mode=0700 tmpfs "$2"
+shift 2
+exec "$@"
+"""
+
+FILLED = """
+import json, os, sys
+from pathlib import Path
+from stedi.build import build
+from stedi.errors import EnvironmentFault
+from stedi.manifest import Manifest
+from stedi.storage import open_storage
+from stedi.verify import verify
+
+small, big, disk = sys.argv[1:]
+lake = Path(disk, "lake")
+
+def tables():
+    return {path.relative_to(lake).as_posix(): path.read_bytes() for path in sorted(lake.rglob("*"))
+            if path.is_file() and "_stedi" not in path.relative_to(lake).parts}
+
+build(lake, small)
+before = tables()
+try:
+    build(lake, big)
+    print("built")
+except EnvironmentFault as error:
+    assert "no space left on the disk" in error.message, error.message
+    assert error.fix == "free some space and run the command again"
+    assert tables() == before, "the old tables do not stand"
+    print("full", error.message)
+    # whatever is left of the disk is taken too: the next build must clear what this one has left
+    filler = lake / "_stedi/staging/filler"
+    filler.parent.mkdir(exist_ok=True)
+    try:
+        filler.write_bytes(bytes(10_000_000))
+    except OSError:
+        pass
+    assert os.statvfs(disk).f_bavail == 0
+    build(lake, small, force=True)
+assert not (lake / "_stedi/staging").exists()
+assert not (lake / "_stedi/journal.json").exists()
+assert verify(lake).problems == []
+"""
+
+
+@pytest.fixture(scope="session")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return landing data whose lake takes half a megabyte, with bad lines."""
+    folder = tmp_path_factory.mktemp("big") / "landing"
+    write_sample(folder, dirty=0.002)
+    return folder
+
+
+# from one with no room for the first table to one with room for all but the manifest and the journal
+@pytest.mark.parametrize("kilobytes", [60, 100, 200, 400, 600, 1000, 2000])
+def test_a_full_disk(landing: Path, big: Path, tmp_path: Path, kilobytes: int) -> None:
+    unshare = shutil.which("unshare")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    inside = ["-m"] if os.geteuid() == 0 else ["-r", "-m"]
+    start = [str(unshare), *inside, "sh", "-c", IN_A_SMALL_DISK, "sh", f"{kilobytes}k", str(disk)]
+    if unshare is None or subprocess.run([*start, "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no small disk can be mounted here, which takes unshare and the right to use it")
+    code, out, err = run([*start, sys.executable, "-c", FILLED, landing, big, disk])
+    assert code == 0, err
+    if kilobytes <= 100:
+        assert out.startswith("full ")
+
+
+@pytest.mark.parametrize("most", [100, 3_000, 30_000, 100_000, 200_000])
+def test_a_file_may_not_grow(
+    landing: Path, big: Path, lake: Path, stedi: Callable[..., Answer], stedi_command: list[str], read_lake: Read, most: int
+) -> None:
+    """The limit on the size of a file stands in for a full disk where none can be mounted."""
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    before = read_lake(lake)
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    code, out, err = run([*stedi_command, "build", "--landing", big, "--lake", lake], preexec_fn=limit)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: ")
+    assert "Fix: " in err
+    assert read_lake(lake) == before
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    assert staged(lake) == []
+    assert stedi("verify", "--lake", lake)[0] == 0
+
+
+class Full(LocalStorage):
+    """A disk that is full from one write on."""
+
+    def __init__(self, root: Path, at: int) -> None:
+        super().__init__(root)
+        self.writes = 0
+        self.at = at
+
+    def write(self, path: str, data: bytes) -> None:
+        self.writes += 1
+        if self.writes >= self.at:
+            raise EnvironmentFault(f"cannot write {path}: no space left on the disk") from OSError(errno.ENOSPC, "")
+        super().write(path, data)
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_disk_that_is_full_at_the_end(landing: Path, lake: Path, write_landing: Callable[..., Path], read_lake: Read, at: int) -> None:
+    build(lake, landing)
+    before = read_lake(lake)
+    write_landing(landing, ("Eve",))
+    with pytest.raises(EnvironmentFault, match="no space left"):
+        build(lake, landing, storage=Full(lake, at))
+    assert read_lake(lake) == before
+    assert not (lake / JOURNAL).exists()
+    build(lake, landing)
+    assert read_lake(lake) != before
+    assert staged(lake) == []
+
+
+# --- Ctrl-C
+
+
+@pytest.fixture(scope="session")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Return landing data of 20 times the sample, a few of its customers' lines bad: a build takes a second or more."""
+    folder = tmp_path_factory.mktemp("large") / "landing"
+    write_sample(folder, scale=20)
+    with (folder / "customer/landing/customer-0000.json").open("a") as customers:
+        customers.write("no json\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+INTERRUPTED_AT = """
+import sys
+import stedi.build
+part = sys.argv[1]
+told = stedi.build.Run.done
+def done(run, what):
+    told(run, what)
+    if what.startswith(part):
+        print(what, file=sys.stderr, flush=True)
+stedi.build.Run.done = done
+from stedi.cli import main
+sys.argv[1:] = sys.argv[2:]
+main()
+"""
+"""The command line, which says on stderr when a part of the build begins, so that Ctrl-C can come just then."""
+
+
+@pytest.mark.parametrize(
+    ("part", "delay"),
+    [
+        ("reading", 0.0),
+        ("reading", 0.1),
+        ("reading", 0.4),
+        ("making accelerometer_trusted", 0.0),
+        ("making accelerometer_trusted", 0.1),
+        ("making machine_learning_curated", 0.1),
+        ("auditing", 0.0),
+        ("auditing", 0.2),
+    ],
+)
+def test_ctrl_c(landing: Path, large: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read, part: str, delay: float) -> None:
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    before = read_lake(lake)
+    process = subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED_AT, part, "build", "--landing", str(large), "--lake", str(lake)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    while line := process.stderr.readline():
+        if line.startswith(part):
+            break
+    time.sleep(delay)
+    sent = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=20)
+    took = time.monotonic() - sent
+    if process.returncode == 0:
+        pytest.skip("this machine had finished the build by then")
+    assert process.returncode == 130
+    assert took < 2
+    assert (out, err.splitlines()[-1]) == ("", "Interrupted")
+    assert "Traceback" not in err
+    assert read_lake(lake) == before
+    assert not (lake / JOURNAL).exists()
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    assert staged(lake) == []
+    assert stedi("verify", "--lake", lake)[0] == 0
+
+
+def test_ctrl_c_at_random_times(landing: Path, large: Path, lake: Path, stedi_command: list[str], read_lake: Read) -> None:
+    build(lake, landing)
+    before = read_lake(lake)
+    times = random.Random(7)
+    interrupted = 0
+    for _ in range(5):
+        process = subprocess.Popen(
+            [*stedi_command, "build", "--landing", str(large), "--lake", str(lake)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        # before the first import is done Ctrl-C is Python's own affair
+        time.sleep(times.uniform(0.4, 1.2))
+        sent = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+        if process.returncode == 0:
+            build(lake, landing)
+            continue
+        assert time.monotonic() - sent < 2
+        assert process.returncode == 130
+        assert "Traceback" not in err
+        assert read_lake(lake) == before
+        interrupted += 1
+    assert interrupted
+
+
+class Interrupting(LocalStorage):
+    """A place where Ctrl-C comes before or after a step of the publish."""
+
+    def __init__(self, root: Path, at: int, *, after: bool) -> None:
+        super().__init__(root)
+        self.steps = 0
+        self.at = at
+        self.after = after
+        self.step = ""
+
+    def _step(self, name: str, work: Callable[[], None]) -> None:
+        self.steps += 1
+        now = self.steps == self.at
+        if now:
+            self.step = name
+        if not now or self.after:
+            work()
+        if now:
+            raise KeyboardInterrupt
+
+    def write(self, path: str, data: bytes) -> None:
+        self._step(f"write {path}", lambda: LocalStorage.write(self, path, data))
+
+    def move(self, source: str, target: str) -> None:
+        self._step(f"move {target}", lambda: LocalStorage.move(self, source, target))
+
+    def delete(self, path: str) -> None:
+        self._step(f"delete {path}", lambda: LocalStorage.delete(self, path))
+
+
+@pytest.mark.parametrize("after", [False, True])
+def test_ctrl_c_at_each_step_of_the_publish_is_all_or_nothing(
+    landing: Path, lake: Path, tmp_path: Path, write_landing: Callable[..., Path], read_lake: Read, *, after: bool
+) -> None:
+    build(lake, landing)
+    new_landing = write_landing(tmp_path / "new", ("Eve",))
+    build(tmp_path / "new-lake", new_landing)
+    old, new = read_lake(lake), read_lake(tmp_path / "new-lake")
+    shutil.copytree(lake, tmp_path / "old-lake")
+    at, outcomes = 0, []
+    while True:
+        at += 1
+        shutil.rmtree(lake)
+        shutil.copytree(tmp_path / "old-lake", lake)
+        storage = Interrupting(lake, at, after=after)
+        try:
+            build(lake, new_landing, storage=storage)
+        except KeyboardInterrupt:
+            # nothing is published, and no later command will publish it either
+            assert read_lake(lake) == old
+            assert not (lake / JOURNAL).exists()
+            outcomes.append("nothing")
+        else:
+            assert read_lake(lake) == new
+            outcomes.append("all")
+        if not storage.step:
+            break
+    assert at > 10
+    assert outcomes == sorted(outcomes, reverse=True)
+    assert {"nothing", "all"} == set(outcomes)
+
+
+# --- two at once
+
+
+HOLDER = """
+import sys, time
+from stedi.publish import LOCK
+from stedi.storage import open_storage, this_process
+with open_storage(sys.argv[1]).lock(LOCK, this_process("stedi build")):
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def holder(lake: Path) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(lake)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_a_second_build_is_refused_and_names_the_holder(
+    landing: Path, lake: Path, stedi: Callable[..., Answer], holder: subprocess.Popen[str]
+) -> None:
+    code, out, err = stedi("build", "--landing", landing, "--lake", lake)
+    assert (code, out) == (2, "")
+    assert f"{lake}: another process is changing this lake (stedi build, process {holder.pid} on " in err
+    assert "Fix: wait for it to end" in err
+    assert not (lake / "_stedi/manifest.json").exists()
+
+
+def test_the_lock_of_a_dead_holder_is_taken_over(
+    landing: Path, lake: Path, stedi: Callable[..., Answer], holder: subprocess.Popen[str]
+) -> None:
+    holder.kill()
+    holder.wait()
+    assert (lake / "_stedi/lock.holder").exists()
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    assert stedi("build", "--landing", landing, "--lake", lake, "--force")[0] == 0
+
+
+def test_two_builds_at_once_one_is_done_and_one_refused(big: Path, lake: Path) -> None:
+    begun, go = threading.Event(), threading.Event()
+
+    def wait(what: str, done: int, total: int) -> None:
+        assert done < total
+        if what == "auditing":
+            begun.set()
+            assert go.wait(20)
+
+    first = threading.Thread(target=build, args=(lake, big), kwargs={"progress": wait})
+    first.start()
+    try:
+        assert begun.wait(20)
+        with pytest.raises(LakeBusy, match=f"stedi build, process {os.getpid()} on") as caught:
+            build(lake, big)
+        assert caught.value.holder in caught.value.message
+        assert caught.value.exit_code == 2
+    finally:
+        go.set()
+        first.join()
+    assert not build(lake, big).stale
+
+
+def test_a_lake_is_read_while_another_process_builds(
+    landing: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read
+) -> None:
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    before = read_lake(lake)
+    with open_storage(lake).lock(LOCK, "somebody"):
+        staged_file = lake / "_stedi/staging/tables/x.parquet"
+        staged_file.parent.mkdir(parents=True)
+        staged_file.write_bytes(b"half")
+        code, _, err = stedi("query", "from customer_trusted", "--lake", lake)
+        assert (code, "another process is changing this lake" in err) == (0, True)
+        assert staged_file.exists()
+    assert read_lake(lake) == before
+
+
+def test_a_lake_that_is_up_to_date_needs_no_lock(
+    landing: Path, lake: Path, stedi: Callable[..., Answer]
+) -> None:
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    with open_storage(lake).lock(LOCK, "somebody"):
+        assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+        assert stedi("build", "--landing", landing, "--lake", lake, "--force")[0] == 2
+
+
+# --- a failed audit
+
+
+def break_stage(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, change: Callable[[str], str]) -> None:
+    """Have one table made by other SQL than the product's."""
+    before = STAGES[name].sql
+    after = change(before)
+    assert after != before
+    file = folder / f"{name}.sql"
+    file.write_text(after)
+    monkeypatch.setitem(STAGES, name, SqlFile(name, file))  # type: ignore[arg-type]  # a dict, declared as a Mapping
+
+
+BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
+    # name: table, what becomes of its SQL, the audit that must see it
+    "no consent filter": (
+        "customer_trusted",
+        lambda sql: sql.partition("where\n    c.shareWith")[0],
+        "consent",
+    ),
+    "a withdrawal overlooked": (
+        "customer_trusted",
+        lambda sql: sql.partition("    and c.email in (select k.email")[0],
+        "consent",
+    ),
+    "readings of everybody": (
+        "accelerometer_trusted",
+        lambda sql: sql.replace("customer_trusted as c", "customer_landing as c"),
+        "consent",
+    ),
+    "a join that multiplies": (
+        "accelerometer_trusted",
+        lambda sql: sql.partition("where a.user in")[0] + "inner join customer_trusted as c on c.serialNumber is not null",
+        "nothing_multiplied",
+    ),
+    "devices multiplied": (
+        "step_trainer_trusted",
+        lambda sql: sql.replace("from step_trainer_landing as s", "from step_trainer_landing as s, (values (1), (2)) as v(n)"),
+        "nothing_multiplied",
+    ),
+    "readings that nobody sent": (
+        "machine_learning_curated",
+        lambda sql: sql.replace("cast(a.x as double)", "cast(a.x + 1 as double)"),
+        "machine_learning_traceable",
+    ),
+    "readings of different instants": (
+        "machine_learning_curated",
+        lambda sql: sql.replace("on s.sensorReadingTime = a.timestamp", "on s.sensorReadingTime < a.timestamp"),
+        "machine_learning_traceable",
+    ),
+    "a wrong type": (
+        "step_trainer_trusted",
+        lambda sql: sql.replace("distanceFromObject as bigint", "distanceFromObject as double"),
+        "types_as_declared",
+    ),
+    "a missing column": (
+        "machine_learning_curated",
+        lambda sql: sql.replace(",\n    cast(a.z as double) as z", ""),
+        "types_as_declared",
+    ),
+    "a dropped key": (
+        "accelerometer_trusted",
+        lambda sql: sql.replace('cast(a.user as varchar) as "user"', 'cast(null as varchar) as "user"'),
+        "keys_present",
+    ),
+    "rows that vanish": (
+        "step_trainer_trusted",
+        lambda sql: sql + " and s.distanceFromObject % 2 = 0",
+        "ledger_balances",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("built", [False, True])
+def test_a_failed_audit_publishes_nothing(
+    landing: Path,
+    lake: Path,
+    tmp_path: Path,
+    stedi: Callable[..., Answer],
+    read_lake: Read,
+    monkeypatch: pytest.MonkeyPatch,
+    add_lines: Callable[..., Path],
+    customer: Callable[..., dict[str, object]],
+    name: str,
+    *,
+    built: bool,
+) -> None:
+    table, change, audit = BROKEN[name]
+    withdrawal = customer("Yan", consents=False) | {"lastUpdateDate": 1656000000000}
+    add_lines(landing, "customer", [customer("Yan"), withdrawal])
+    if built:
+        build(lake, landing)
+    before = read_lake(lake)
+    with monkeypatch.context() as patch:
+        break_stage(patch, tmp_path, table, change)
+        code, out, err = stedi("build", "--landing", landing, "--lake", lake)
+        assert (code, out) == (1, "")
+        assert f"Error: {lake}: " in err
+        assert "audits failed, nothing was published" in err
+        assert f"  {audit}: " in err
+        assert "Fix: the old tables stand" in err
+        for personal in ("Quillfeather", "@example.com", "20255", "0967-03"):
+            assert personal not in err
+        with pytest.raises(AuditFailed) as caught:
+            build(lake, landing)
+        assert audit in caught.value.violations
+        assert "@" not in str(caught.value.violations)
+    assert read_lake(lake) == before
+    assert (lake / "_stedi/manifest.json").exists() == built
+    assert not (lake / JOURNAL).exists()
+    assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
+    assert staged(lake) == []
+    assert stedi("verify", "--lake", lake)[0] == 0
+
+
+def test_the_keys_of_violations_are_shown_masked(
+    landing: Path, lake: Path, tmp_path: Path, stedi: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_stage(monkeypatch, tmp_path, *BROKEN["no consent filter"][:2])
+    _, _, err = stedi("build", "--landing", landing, "--lake", lake)
+    assert "  consent: customer_trusted: Z*** (28 characters)\n" in err
+    assert "Zoe" not in err
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select cast(c.email as bigint) as email from customer_landing as c",
+        "select error(c.email || c.phone) as email from customer_landing as c",
+        "select strptime(c.birthDay || c.customerName, '%Y') as email from customer_landing as c",
+        "select c.nothing from customer_landing as c",
+        "selec",
+    ],
+)
+def test_a_stage_that_fails_shows_no_data(
+    landing: Path,
+    lake: Path,
+    tmp_path: Path,
+    stedi: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    text: str,
+) -> None:
+    break_stage(monkeypatch, tmp_path, "customer_trusted", lambda _: text)
+    code, out, err = stedi("build", "--landing", landing, "--lake", lake)
+    assert (code, out) == (2, "")
+    assert "customer_trusted" in err
+    assert "Fix: " in err
+    for personal in ("Quillfeather", "@example", "20255", "0967"):
+        assert personal not in err
+    assert not (lake / "_stedi/manifest.json").exists()
+    with pytest.raises(StediError):
+        build(lake, landing)
+
+
+def test_every_audit_has_a_break_that_it_sees() -> None:
+    from stedi.stages import AUDITS
+
+    assert {audit for _, _, audit in BROKEN.values()} == AUDITS.keys()
+    assert {table for table, _, _ in BROKEN.values()} <= TABLES.keys()
+    assert stedi.build.STAGES is STAGES

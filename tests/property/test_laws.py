@@ -1,0 +1,246 @@
+"""The laws of a build, each on landing folders that hypothesis makes up, against the oracle.
+
+Every example is a whole build on the disk. Nothing is asserted about a lake that a wrong build could get right by
+being empty: `test_the_laws_are_tried_on_lakes_that_hold_something` says how much the examples hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import oracle
+import pytest
+import strategies
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+
+import stedi.build
+from stedi.build import build
+from stedi.errors import CheckFailed
+from stedi.manifest import Manifest
+from stedi.sample import write_sample
+
+Snapshot = dict[str, tuple[int, int, bytes]]
+
+
+@contextmanager
+def folder() -> Iterator[Path]:
+    """Give an empty folder, in memory where there is one: a law is not about the disk."""
+    memory = Path("/dev/shm")  # noqa: S108 - TemporaryDirectory makes a private folder in it
+    with tempfile.TemporaryDirectory(prefix="stedi-law-", dir=memory if os.access(memory, os.W_OK) else None) as name:
+        yield Path(name)
+
+
+def built(lake: Path, landing: Path, *, force: bool = False) -> Manifest:
+    """Build and return what the manifest says."""
+    manifest = build(lake, landing, force=force).manifest
+    assert manifest is not None
+    return manifest
+
+
+def parquet(lake: Path) -> dict[str, bytes]:
+    """Return the content of every Parquet file of a lake, quarantine too."""
+    return {file.relative_to(lake).as_posix(): file.read_bytes() for file in lake.rglob("*.parquet")}
+
+
+def everything(lake: Path) -> Snapshot:
+    """Return every file of a lake with what shows that it was written again."""
+    files = [file for file in lake.rglob("*") if file.is_file()]
+    return {str(f): (f.stat().st_mtime_ns, f.stat().st_ino, f.read_bytes()) for f in files}
+
+
+def apart_from_time(manifest: Manifest) -> Manifest:
+    """Take out of a manifest what two builds of the same data may differ in."""
+    tables = {name: replace(table, seconds=0.0) for name, table in manifest.tables.items()}
+    return replace(manifest, finished="", seconds=0.0, tables=tables, audits=())
+
+
+def names(keys: Iterable[str]) -> set[str]:
+    """Return the keys that look like names; the others are shown masked."""
+    return {key for key in keys if key.isascii() and key.isidentifier() and len(key) < 40}
+
+
+def reasons(lake: Path) -> dict[str, Counter[tuple[str, bytes]]]:
+    """Return the quarantined lines of each feed wherever they stood."""
+    return {feed: Counter(line[2:] for line in bad) for feed, bad in oracle.published_quarantine(lake).items()}
+
+
+@given(landing=strategies.landings())
+def test_consent_is_never_violated(landing: strategies.Landing) -> None:
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        built(here / "lake", source)
+        expected = oracle.lakehouse(source)
+        tables = oracle.published(here / "lake")
+    for name, column in oracle.WHO.items():
+        place = list(oracle.MADE[name][1]).index(column)
+        assert {row[place] for row in tables[name]} <= expected.consenting
+    share, serial = (list(oracle.CUSTOMER).index(key) for key in ("shareWithResearchAsOfDate", "serialNumber"))
+    for name in ("customer_trusted", "customers_curated"):
+        assert all(isinstance(row[share], int) and row[share] > 0 for row in tables[name])  # type: ignore[operator]
+    devices = {row[serial] for row in expected.feeds["customer"].rows if row[1] in expected.consenting}
+    for name in ("step_trainer_trusted", "machine_learning_curated"):
+        assert {row[1] for row in tables[name]} <= devices
+
+
+@given(landing=strategies.landings(), in_memory=st.booleans())
+def test_tables_quarantine_and_ledger_are_the_oracles(landing: strategies.Landing, in_memory: bool) -> None:
+    with folder() as here, pytest.MonkeyPatch.context() as patch:
+        if not in_memory:  # as at scale: landing JSON is parsed at each reference
+            patch.setattr(stedi.build, "IN_MEMORY_SHARE", 0)
+        source = strategies.write(landing, here / "landing")
+        manifest = built(here / "lake", source)
+        expected = oracle.lakehouse(source)
+        assert oracle.published(here / "lake") == expected.tables
+        assert oracle.published_quarantine(here / "lake") == expected.quarantine
+    ledger = {entry.feed: (entry.lines, entry.kept, entry.dropped, entry.quarantined) for entry in manifest.ledger}
+    assert ledger == expected.ledger
+    assert all(lines == kept + dropped + quarantined for lines, kept, dropped, quarantined in ledger.values())
+    assert {name: table.rows for name, table in manifest.tables.items()} == {
+        name: bag.total() for name, bag in expected.tables.items()
+    }
+    for name, feed in expected.feeds.items():
+        record = manifest.feeds[f"{name}_landing"]
+        assert record.rows == len(feed.rows)
+        assert record.reasons == Counter(reason for _, _, reason, _ in feed.bad)
+        reported = {file.path: names(file.unknown_keys) for file in record.files}
+        assert {path: keys for path, keys in reported.items() if keys} == {
+            path: names(keys) for path, keys in feed.unknown.items() if names(keys)
+        }
+
+
+@settings(max_examples=50)
+@given(landing=strategies.landings())
+def test_strict_publishes_nothing_where_a_line_is_bad(landing: strategies.Landing) -> None:
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        lines_are_bad = any(oracle.lakehouse(source).quarantine.values())
+        try:
+            build(here / "lake", source, strict=True)
+        except CheckFailed:
+            refused = True
+        else:
+            refused = False
+        assert refused == lines_are_bad
+        assert bool(parquet(here / "lake")) != refused
+        assert (here / "lake/_stedi/manifest.json").exists() != refused
+
+
+@given(landing=strategies.landings(), elsewhere=st.booleans())
+def test_a_rerun_gives_the_same_bytes(landing: strategies.Landing, elsewhere: bool) -> None:
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        first = apart_from_time(built(here / "lake", source))
+        files = parquet(here / "lake")
+        assert set(oracle.MADE) <= {Path(path).name.removesuffix("-0.parquet") for path in files}
+        again = here / ("elsewhere" if elsewhere else "lake")
+        assert apart_from_time(built(again, source, force=True)) == first
+        assert parquet(again) == files
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+def test_a_rerun_of_many_row_groups_gives_the_same_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_memory: bool
+) -> None:
+    """Show the law where DuckDB's threads have something to race for."""
+    if not in_memory:
+        monkeypatch.setattr(stedi.build, "IN_MEMORY_SHARE", 0)
+    write_sample(tmp_path / "landing", scale=8)
+    digests = []
+    for lake in (tmp_path / "a", tmp_path / "b", tmp_path / "c"):
+        manifest = built(lake, tmp_path / "landing")
+        assert manifest.tables["accelerometer_trusted"].rows > 2 * 122_880  # rows of a row group
+        digests.append({path: hashlib.sha256(content).hexdigest() for path, content in parquet(lake).items()})
+    differing = [path for path, digest in digests[0].items() if any(other[path] != digest for other in digests)]
+    assert not differing
+
+
+@given(lines=strategies.batches(), random=st.randoms(use_true_random=False), cuts=st.integers(0, 3))
+def test_input_order_does_not_matter(lines: strategies.Lines, random: Random, cuts: int) -> None:
+    shuffled = {feed: random.sample(of_feed, len(of_feed)) for feed, of_feed in lines.items()}
+    with folder() as here:
+        one = built(here / "one", strategies.write(strategies.arranged(lines), here / "landing-one"))
+        other = built(here / "other", strategies.write(strategies.arranged(shuffled, cuts), here / "landing-other"))
+        assert oracle.published(here / "one") == oracle.published(here / "other")
+        assert reasons(here / "one") == reasons(here / "other")
+    assert one.ledger == other.ledger
+    assert one.rows() == other.rows()
+
+
+@given(landing=strategies.landings(), stranger=strategies.refusing_customer())
+def test_adding_a_customer_who_does_not_consent_changes_nothing(
+    landing: strategies.Landing, stranger: strategies.Lines
+) -> None:
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        before = built(here / "lake", source)
+        tables = oracle.published(here / "lake")
+        more = {f"{feed}/landing/stranger.json": b"\n".join(lines) for feed, lines in stranger.items()}
+        after = built(here / "lake", strategies.write(more, source))
+        assert oracle.published(here / "lake") == tables
+    for old, new, lines in zip(before.ledger, after.ledger, stranger.values(), strict=True):
+        assert new == replace(old, lines=old.lines + len(lines), dropped=old.dropped + len(lines))
+
+
+@given(landing=strategies.landings())
+def test_an_unchanged_second_build_runs_no_sql_and_writes_nothing(landing: strategies.Landing) -> None:
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        statements: list[str] = []
+        first = build(here / "lake", source, trace=statements.append)
+        assert statements  # the hook sees what runs
+        before = everything(here / "lake")
+        statements.clear()
+        second = build(here / "lake", source, trace=statements.append)
+        assert not statements
+        assert second.stale == {}
+        assert second.manifest == first.manifest
+        assert everything(here / "lake") == before
+
+
+@given(data=st.data())
+def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> None:
+    landing = data.draw(strategies.landings(), label="landing")
+    edits = data.draw(strategies.edits(landing), label="edits")
+    with folder() as here:
+        source = strategies.write(landing, here / "landing")
+        built(here / "lake", source)
+        for path, content in edits.items():
+            if content is None:
+                (source / path).unlink()
+            else:
+                strategies.write({path: content}, source)
+        incremental = built(here / "lake", source)
+        scratch = built(here / "scratch", source)
+        assert parquet(here / "lake") == parquet(here / "scratch")
+        assert oracle.published(here / "lake") == oracle.lakehouse(source).tables
+    assert apart_from_time(incremental) == apart_from_time(scratch)
+
+
+@settings(max_examples=100, phases=[Phase.generate], derandomize=True)
+@given(landing=strategies.landings())
+def _count(landing: strategies.Landing, seen: Counter[str]) -> None:
+    with folder() as here:
+        expected = oracle.lakehouse(strategies.write(landing, here))
+    seen.update(name for name, bag in expected.tables.items() if bag)
+    seen.update(f"bad {name}" for name, feed in expected.feeds.items() if feed.bad)
+    everyone = {row[1] for row in expected.feeds["customer"].rows}
+    seen["somebody refuses"] += bool(everyone - expected.consenting)
+    share = list(oracle.CUSTOMER).index("shareWithResearchAsOfDate")
+    agreed = {row[1] for row in expected.feeds["customer"].rows if isinstance(row[share], int) and row[share] > 0}  # type: ignore[operator]
+    seen["somebody withdrew"] += bool(agreed - expected.consenting)
+
+
+def test_the_laws_are_tried_on_lakes_that_hold_something() -> None:
+    seen: Counter[str] = Counter()
+    _count(seen=seen)
+    kinds = [*oracle.MADE, *(f"bad {feed}" for feed in oracle.FEEDS), "somebody refuses", "somebody withdrew"]
+    assert {kind: seen[kind] for kind in kinds if seen[kind] < 15} == {}
