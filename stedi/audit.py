@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from stedi.contracts import TABLES
 from stedi.engine import quoted
+from stedi.errors import StediError
 from stedi.masking import mask
 from stedi.relations import Relations
 from stedi.stages import AUDITS, FACTS, SqlFile
@@ -59,22 +60,25 @@ def _columns(tables: Mapping[str, Iterable[tuple[str, str]]]) -> list[dict[str, 
 def run_audits(relations: Relations, audits: Iterable[str]) -> dict[str, list[str]]:
     """Return the violations of each audit that found any, a line each with its keys masked; empty is good.
 
-    Where the columns are not those declared, that is all that is said: the other audits read columns by name.
+    Where the columns are not those declared, an audit that cannot be run for it is passed over.
     """
     violations: dict[str, list[str]] = {}
     engine = relations.engine
     for name in sorted(audits, key=lambda audit: audit != _TYPES):
         sql = AUDITS[name].sql
         relations.open(AUDITS[name].inputs)
-        shown = engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
+        try:
+            shown = engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
+        except StediError:
+            if _TYPES in violations:
+                continue
+            raise
         if shown:
             counts = engine.run(
                 f"audit {name}", f"select table_name, count(*) from ({sql}) group by table_name order by table_name"
             )
             violations[name] = [f"{table}: {count:,} violations" for table, count in counts]
             violations[name] += [f"{table}: {_key(name, key)}" for table, key in shown]
-            if name == _TYPES:
-                break
     return violations
 
 

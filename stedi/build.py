@@ -38,6 +38,10 @@ SPLIT_FROM_BYTES = 20_000_000_000
 
 SPLIT_SIZE = "1GB"
 
+SORT_BELOW_BYTES = 256_000_000
+"""Below so much landing JSON, tables that a join leaves in no order are written sorted, so that building again gives the
+same bytes. Above, sorting would take an eighth of the build, and only the rows are the same."""
+
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many parts of the build are done, and of how many."""
 
@@ -98,7 +102,7 @@ class Run:
         if self._relations is None:
             from stedi.relations import Relations
 
-            size = sum(listing.size for listing in self.listings.values())
+            size = _size(self)
             self._relations = Relations(
                 self.engine,
                 self.land,
@@ -216,7 +220,8 @@ def _lock(run: Run) -> bool:
 def _read(run: Run) -> bool:
     """Read the feeds that stale tables are made from, and prove or quarantine their lines."""
     run.done("reading landing files")
-    run.relations.open(feed.name for feed in FEEDS)
+    # the largest first: what is imported for it then serves the small ones
+    run.relations.open(sorted(run.listings, key=lambda name: -run.listings[name].size))
     check_unchanged(run.landing, run.listings.values())
     _refuse_quarantined(run, run.feeds())
     for name, landed in run.landed.items():
@@ -226,7 +231,7 @@ def _read(run: Run) -> bool:
 
 def _make(run: Run) -> bool:
     """Run the stale stages into the staging folder, in order."""
-    split = SPLIT_SIZE if sum(listing.size for listing in run.listings.values()) >= SPLIT_FROM_BYTES else None
+    split = SPLIT_SIZE if _size(run) >= SPLIT_FROM_BYTES else None
     for name in run.stale:
         run.done(f"making {name}")
         run.made[name] = _make_table(run, name, split)
@@ -279,6 +284,11 @@ def _publish(run: Run) -> bool:
     return True
 
 
+def _size(run: Run) -> int:
+    """Return the bytes of landing JSON of a run, about."""
+    return sum(listing.size for listing in run.listings.values())
+
+
 def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     from stedi.engine import quoted
 
@@ -287,7 +297,7 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     relations.open(stage.inputs)
     from_json = not relations.in_memory and any(TABLES[table].zone == "landing" for table in stage.inputs)
     sql = stage.sql
-    if contract.sort:
+    if contract.sort and _size(run) < SORT_BELOW_BYTES:
         rest = ", ".join(quoted(c.name) for c in contract.columns)
         sql = f"select * from ({sql}) order by {', '.join(quoted(c) for c in contract.sort)}, hash({rest})"
     folder = run.lake.workspace(f"{STAGING}/tables")

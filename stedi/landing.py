@@ -25,8 +25,8 @@ from stedi.errors import StediError
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
 from stedi.masking import mask_key
-from stedi.proof import Proofs, prove
-from stedi.storage import Entry, Storage, faults
+from stedi.proof import POLARS_FROM_BYTES, Proofs, prove
+from stedi.storage import Entry, Storage, faults, make_private
 
 if TYPE_CHECKING:
     from stedi.sieve import BadLine
@@ -59,7 +59,8 @@ def land(
 ) -> Landed:
     """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed.
 
-    With `in_memory` the rows are loaded while they are being proven, in the hope that all files are clean.
+    With `in_memory` the rows of a small feed are loaded while they are being proven, in the hope that all files are
+    clean; both by themselves use all cores for a large one.
     """
     started = time.perf_counter()
     feed = listing.feed
@@ -67,7 +68,7 @@ def land(
     local = {entry.path: storage.local(entry.path) for entry in listing.files}
     unproven = [entry for entry in listing.files if not _is_clean(known, entry)]
     proof = partial(prove, feed=feed, files=[local[e.path] for e in unproven], size=sum(e.size for e in unproven))
-    if in_memory and unproven:
+    if in_memory and unproven and listing.size < POLARS_FROM_BYTES:
         proofs, loaded = _prove_and_load(engine, feed, proof, list(local.values()))
     else:
         proofs, loaded = proof(engine), False
@@ -179,7 +180,8 @@ class _Spool:
         from stedi.sieve import Judge
 
         self.folder = workspace / "sieved" / feed.feed
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for folder in (self.folder.parent, self.folder):
+            folder.mkdir(exist_ok=True, mode=0o700)
         self.bad = self.folder / "bad.json"
         self.reasons: Counter[str] = Counter()
         self._judge = Judge(feed)
@@ -187,6 +189,7 @@ class _Spool:
 
     def __enter__(self) -> Self:
         self._stream = self.bad.open("w", encoding="ascii", newline="\n")
+        make_private(self.bad)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -204,6 +207,7 @@ class _Spool:
             self._stream.write("\n")
 
         with faults(f"cannot write to {self.folder}"), kept.open("wb") as good:
+            make_private(kept)
             found = sieve(self._judge, file, good, bad)
             self._stream.flush()
         self.reasons += found.reasons

@@ -561,8 +561,8 @@ BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
         "types_as_declared",
     ),
     "a missing column": (
-        "machine_learning_curated",
-        lambda sql: sql.replace(",\n    cast(a.z as double) as z", ""),
+        "customers_curated",
+        lambda sql: sql.replace("    cast(c.email as varchar) as email,\n", ""),
         "types_as_declared",
     ),
     "a dropped key": (

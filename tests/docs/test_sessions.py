@@ -41,7 +41,7 @@ NOT_RUN = {
 
 _FENCE = re.compile(r"^```(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
-_SECONDS = re.compile(r" +\d+\.\d\d(?=$| s\b)", re.MULTILINE)
+_SECONDS = re.compile(r"(?:^| +)\d+\.\d\d(?=$| s\b)", re.MULTILINE)
 _PROGRESS = re.compile(r"^ *\d+\.\d s  .*\n", re.MULTILINE)
 
 

@@ -1,5 +1,5 @@
--- consenting_customers: emails and serial numbers of customers who agreed to research, by another road than the stages:
--- from the raw text of the landed lines, with the deciding record found by sorting instead of by maxima.
+-- consenting_customers: emails and serial numbers of customers who agreed to research, by another road than the stages.
+-- From the raw text of the landed lines, with the deciding record found by sorting instead of by maxima.
 with records as (
     select
         l.line ->> '$.email' as email,
