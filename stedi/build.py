@@ -38,9 +38,9 @@ SPLIT_FROM_BYTES = 20_000_000_000
 
 SPLIT_SIZE = "1GB"
 
-SORT_BELOW_BYTES = 256_000_000
-"""Below so much landing JSON, tables that a join leaves in no order are written sorted, so that building again gives the
-same bytes. Above, sorting would take an eighth of the build, and only the rows are the same."""
+ONE_THREAD_BELOW_BYTES = 32_000_000
+"""Below so much landing JSON DuckDB works on one thread: as fast for so little, and building again gives the same
+bytes. On several threads the rows are the same, but their order and the row groups depend on which was first."""
 
 Progress = Callable[[str, int, int], None]
 """Told what is being done, how many parts of the build are done, and of how many."""
@@ -92,7 +92,8 @@ class Run:
             from stedi.engine import Engine
 
             spill = self.lake.workspace(f"{STAGING}/spill")
-            engine = Engine(memory_limit=self.memory_limit, spill=spill, trace=self.trace)
+            threads = 1 if _size(self) < ONE_THREAD_BELOW_BYTES else None
+            engine = Engine(memory_limit=self.memory_limit, threads=threads, spill=spill, trace=self.trace)
             self._engine = self.resources.enter_context(engine)
         return self._engine
 
@@ -290,20 +291,14 @@ def _size(run: Run) -> int:
 
 
 def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
-    from stedi.engine import quoted
-
     started = time.perf_counter()
     contract, stage, relations = TABLES[name], STAGES[name], run.relations
     relations.open(stage.inputs)
     from_json = not relations.in_memory and any(TABLES[table].zone == "landing" for table in stage.inputs)
-    sql = stage.sql
-    if contract.sort and _size(run) < SORT_BELOW_BYTES:
-        rest = ", ".join(quoted(c.name) for c in contract.columns)
-        sql = f"select * from ({sql}) order by {', '.join(quoted(c) for c in contract.sort)}, hash({rest})"
     folder = run.lake.workspace(f"{STAGING}/tables")
     target = folder / (name if split else f"{name}-0.parquet")
     with relations.engine.joins_as_written() if from_json else nullcontext():
-        rows = relations.engine.copy(name, sql, target, run.ids[name], split=split)
+        rows = relations.engine.copy(name, stage.sql, target, run.ids[name], split=split)
     files = sorted(target.glob("*.parquet")) if split else [target]
     relations.put(name, files)
     records = tuple(_stage(run, file, f"{contract.prefix}{name}-{i}.parquet") for i, file in enumerate(files))

@@ -35,8 +35,7 @@ class Table:
     """One table: where it lives under the lake root, what makes it, what a row of it must have.
 
     `required` names the columns that are present, not null and not empty in every row; a landing line
-    that lacks one is quarantined. `sort` is given where the SQL leaves the rows in no order (a join): the files
-    are written in that order, so that building again gives the same bytes.
+    that lacks one is quarantined.
     """
 
     name: str
@@ -46,7 +45,6 @@ class Table:
     required: tuple[str, ...]
     comment: str
     glue_job: str | None = None
-    sort: tuple[str, ...] = ()
 
     @property
     def feed(self) -> str:
@@ -152,7 +150,6 @@ _ALL = (
         _STEP_TRAINER_KEYS + _ACCELEROMETER_KEYS,
         "each trusted device reading with the phone readings of the same instant",
         "machine_learning_trusted_to_curated",
-        sort=("sensorReadingTime",),
     ),
 )
 

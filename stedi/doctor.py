@@ -162,7 +162,7 @@ def _landing(storage: Storage) -> Finding:
     def look() -> Finding:
         manifest = Manifest.load(storage)
         if manifest is not None:
-            return _feeds(open_storage(manifest.landing))
+            return _feeds(open_storage(manifest.landing_of(storage)))
         if any(storage.list(feed.prefix) for feed in FEEDS):
             return _feeds(storage)
         sample = bundled_sample()

@@ -36,7 +36,12 @@ class Engine:
     """One in-memory DuckDB database, with the tables of a lake as relations in it."""
 
     def __init__(
-        self, *, memory_limit: str | None = None, spill: Path | None = None, trace: Trace | None = None
+        self,
+        *,
+        memory_limit: str | None = None,
+        threads: int | None = None,
+        spill: Path | None = None,
+        trace: Trace | None = None,
     ) -> None:
         self._trace = trace
         config: dict[str, Any] = {
@@ -47,6 +52,8 @@ class Engine:
         }
         if memory_limit:
             config["memory_limit"] = memory_limit
+        if threads:
+            config["threads"] = threads
         if spill:
             config["temp_directory"] = str(spill)
         try:

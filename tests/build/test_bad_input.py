@@ -130,7 +130,10 @@ class Dirty:
             good = GOOD[feed].encode()
             self.file(feed, name).write_bytes(good + b"\n" + as_bytes(bad) + b"\n" + good + b"\n")
         done = subprocess.run(
-            [*command, "build", "--landing", self.landing, "--lake", self.lake], capture_output=True, text=True, check=False
+            [*command, "build", "--landing", self.landing, "--lake", self.lake],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
 
@@ -341,7 +344,10 @@ def test_a_gz_file_of_no_bytes_has_no_rows(landing: Path, lake: Path, stedi: Cal
 
 
 def test_feeds_of_empty_files_make_empty_tables_with_their_columns(
-    landing: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Callable[[Path], dict[str, tuple[str, list[str]]]]
+    landing: Path,
+    lake: Path,
+    stedi: Callable[..., Answer],
+    read_lake: Callable[[Path], dict[str, tuple[str, list[str]]]],
 ) -> None:
     for file in landing.rglob("*.json"):
         file.write_bytes(b"")
@@ -349,7 +355,9 @@ def test_feeds_of_empty_files_make_empty_tables_with_their_columns(
     assert code == 0
     assert "customer: 0 = 0 kept + 0 without research consent + 0 quarantined" in out
     assert [rows for _, rows in read_lake(lake).values()] == [[]] * 5
-    assert stedi("query", "--format", "csv", "from accelerometer_trusted", "--lake", lake)[1] == "user,timestamp,x,y,z\r\n"
+    assert (
+        stedi("query", "--format", "csv", "from accelerometer_trusted", "--lake", lake)[1] == "user,timestamp,x,y,z\r\n"
+    )
     assert stedi("verify", "--lake", lake)[0] == 0
 
 
@@ -378,7 +386,9 @@ def test_a_feed_without_files(landing: Path, lake: Path, stedi: Callable[..., An
     assert not lake.exists()
 
 
-def test_a_feed_with_an_empty_folder_or_other_files_only(landing: Path, lake: Path, stedi: Callable[..., Answer]) -> None:
+def test_a_feed_with_an_empty_folder_or_other_files_only(
+    landing: Path, lake: Path, stedi: Callable[..., Answer]
+) -> None:
     (landing / "customer/landing/customers.json").rename(landing / "customer/landing/customers.txt")
     refused(stedi("build", "--landing", landing, "--lake", lake), f"{landing}/customer/landing/: no landing files")
 
@@ -487,7 +497,16 @@ def test_links_are_followed(landing: Path, lake: Path, tmp_path: Path, stedi: Ca
 
 
 def test_files_that_are_left_alone_are_named(landing: Path, lake: Path, stedi: Callable[..., Answer]) -> None:
-    left = ["README.md", "data.csv", "data.json.bak", "_SUCCESS", "_old.json", ".hidden.json", "_tmp/part.json", "noend"]
+    left = [
+        "README.md",
+        "data.csv",
+        "data.json.bak",
+        "_SUCCESS",
+        "_old.json",
+        ".hidden.json",
+        "_tmp/part.json",
+        "noend",
+    ]
     for name in left:
         file = landing / "customer/landing" / name
         file.parent.mkdir(exist_ok=True)
@@ -551,13 +570,13 @@ NAMES = [
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("..")])
 @pytest.mark.parametrize("clean", [True, False])
 def test_a_landing_file_name_is_read_as_a_name(
+    *,
     landing: Path,
     lake: Path,
     stedi: Callable[..., Answer],
     read_lake: Callable[[Path], dict[str, tuple[str, list[str]]]],
     read_quarantine: Callable[[Path], Quarantined],
     name: str,
-    *,
     clean: bool,
 ) -> None:
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
@@ -609,7 +628,9 @@ def test_the_folders_of_lake_and_landing_are_read_as_names(
     }
     assert stedi("verify", "--lake", here / "lake")[0] == 0
     assert stedi("query", "select count(*) from quarantine", "--lake", here / "lake")[0] == 0
-    code, out, _ = stedi("query", "--format", "csv", "select count(*) as n from customers_curated", "--lake", here / "lake")
+    code, out, _ = stedi(
+        "query", "--format", "csv", "select count(*) as n from customers_curated", "--lake", here / "lake"
+    )
     assert (code, out) == (0, "n\r\n2\r\n")
 
 

@@ -17,13 +17,12 @@ from pathlib import Path
 
 import pytest
 
-import stedi.build
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError
 from stedi.publish import JOURNAL, LOCK
 from stedi.sample import write_sample
-from stedi.stages import STAGES, SqlFile
+from stedi.stages import AUDITS, STAGES, SqlFile
 from stedi.storage import LocalStorage, open_storage
 
 Answer = tuple[int, str, str]
@@ -59,13 +58,13 @@ def test_a_file_where_the_lake_should_be(
 
 @pytest.mark.parametrize("built", [False, True])
 def test_a_lake_that_is_read_only(
+    *,
     landing: Path,
     lake: Path,
     stedi: Callable[..., Answer],
     stedi_command: list[str],
     plain_user: list[str],
     read_lake: Read,
-    *,
     built: bool,
 ) -> None:
     lake.mkdir()
@@ -203,7 +202,14 @@ def test_a_full_disk(landing: Path, big: Path, tmp_path: Path, kilobytes: int) -
 
 @pytest.mark.parametrize("most", [100, 3_000, 30_000, 100_000, 200_000])
 def test_a_file_may_not_grow(
-    landing: Path, big: Path, lake: Path, stedi: Callable[..., Answer], stedi_command: list[str], read_lake: Read, most: int
+    *,
+    landing: Path,
+    big: Path,
+    lake: Path,
+    stedi: Callable[..., Answer],
+    stedi_command: list[str],
+    read_lake: Read,
+    most: int,
 ) -> None:
     """The limit on the size of a file stands in for a full disk where none can be mounted."""
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
@@ -238,7 +244,9 @@ class Full(LocalStorage):
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
-def test_a_disk_that_is_full_at_the_end(landing: Path, lake: Path, write_landing: Callable[..., Path], read_lake: Read, at: int) -> None:
+def test_a_disk_that_is_full_at_the_end(
+    landing: Path, lake: Path, write_landing: Callable[..., Path], read_lake: Read, at: int
+) -> None:
     build(lake, landing)
     before = read_lake(lake)
     write_landing(landing, ("Eve",))
@@ -295,7 +303,9 @@ main()
         ("auditing", 0.2),
     ],
 )
-def test_ctrl_c(landing: Path, large: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read, part: str, delay: float) -> None:
+def test_ctrl_c(
+    *, landing: Path, large: Path, lake: Path, stedi: Callable[..., Answer], read_lake: Read, part: str, delay: float
+) -> None:
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
     before = read_lake(lake)
     process = subprocess.Popen(
@@ -326,7 +336,9 @@ def test_ctrl_c(landing: Path, large: Path, lake: Path, stedi: Callable[..., Ans
     assert stedi("verify", "--lake", lake)[0] == 0
 
 
-def test_ctrl_c_at_random_times(landing: Path, large: Path, lake: Path, stedi_command: list[str], read_lake: Read) -> None:
+def test_ctrl_c_at_random_times(
+    landing: Path, large: Path, lake: Path, stedi_command: list[str], read_lake: Read
+) -> None:
     build(lake, landing)
     before = read_lake(lake)
     times = random.Random(7)
@@ -496,9 +508,7 @@ def test_a_lake_is_read_while_another_process_builds(
     assert read_lake(lake) == before
 
 
-def test_a_lake_that_is_up_to_date_needs_no_lock(
-    landing: Path, lake: Path, stedi: Callable[..., Answer]
-) -> None:
+def test_a_lake_that_is_up_to_date_needs_no_lock(landing: Path, lake: Path, stedi: Callable[..., Answer]) -> None:
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
     with open_storage(lake).lock(LOCK, "somebody"):
         assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
@@ -515,7 +525,7 @@ def break_stage(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str, change
     assert after != before
     file = folder / f"{name}.sql"
     file.write_text(after)
-    monkeypatch.setitem(STAGES, name, SqlFile(name, file))  # type: ignore[arg-type]  # a dict, declared as a Mapping
+    monkeypatch.setitem(STAGES, name, SqlFile(name, file))
 
 
 BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
@@ -537,12 +547,16 @@ BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
     ),
     "a join that multiplies": (
         "accelerometer_trusted",
-        lambda sql: sql.partition("where a.user in")[0] + "inner join customer_trusted as c on c.serialNumber is not null",
+        lambda sql: (
+            sql.partition("where a.user in")[0] + "inner join customer_trusted as c on c.serialNumber is not null"
+        ),
         "nothing_multiplied",
     ),
     "devices multiplied": (
         "step_trainer_trusted",
-        lambda sql: sql.replace("from step_trainer_landing as s", "from step_trainer_landing as s, (values (1), (2)) as v(n)"),
+        lambda sql: sql.replace(
+            "from step_trainer_landing as s", "from step_trainer_landing as s, (values (1), (2)) as v(n)"
+        ),
         "nothing_multiplied",
     ),
     "readings that nobody sent": (
@@ -581,6 +595,7 @@ BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
 @pytest.mark.parametrize("name", BROKEN)
 @pytest.mark.parametrize("built", [False, True])
 def test_a_failed_audit_publishes_nothing(
+    *,
     landing: Path,
     lake: Path,
     tmp_path: Path,
@@ -590,7 +605,6 @@ def test_a_failed_audit_publishes_nothing(
     add_lines: Callable[..., Path],
     customer: Callable[..., dict[str, object]],
     name: str,
-    *,
     built: bool,
 ) -> None:
     table, change, audit = BROKEN[name]
@@ -641,6 +655,7 @@ def test_the_keys_of_violations_are_shown_masked(
     ],
 )
 def test_a_stage_that_fails_shows_no_data(
+    *,
     landing: Path,
     lake: Path,
     tmp_path: Path,
@@ -661,8 +676,5 @@ def test_a_stage_that_fails_shows_no_data(
 
 
 def test_every_audit_has_a_break_that_it_sees() -> None:
-    from stedi.stages import AUDITS
-
     assert {audit for _, _, audit in BROKEN.values()} == AUDITS.keys()
     assert {table for table, _, _ in BROKEN.values()} <= TABLES.keys()
-    assert stedi.build.STAGES is STAGES

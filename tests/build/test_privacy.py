@@ -52,8 +52,12 @@ class Input:
             ],
             "bad.json",
         )
-        readings = [{"user": p["email"], "timestamp": 1655296678763 + at, "x": 1, "y": 0, "z": 1} for at, p in enumerate(people)]
-        add(folder, "accelerometer", [*readings, "Ada.Quillfeather@example.com", {"user": people[1]["email"]}], "a.json")
+        readings = [
+            {"user": p["email"], "timestamp": 1655296678763 + at, "x": 1, "y": 0, "z": 1} for at, p in enumerate(people)
+        ]
+        add(
+            folder, "accelerometer", [*readings, "Ada.Quillfeather@example.com", {"user": people[1]["email"]}], "a.json"
+        )
         distances = [
             {"sensorReadingTime": 1655296678763 + at, "serialNumber": p["serialNumber"], "distanceFromObject": 1}
             for at, p in enumerate(people)
@@ -85,7 +89,9 @@ def test_the_values_do_stand_in_the_data(given: Input, lake: Path, stedi: Callab
 
 
 @pytest.mark.parametrize("form", [[], ["--json"]])
-def test_a_build_of_dirty_data_shows_none(given: Input, lake: Path, stedi: Callable[..., Answer], form: list[str]) -> None:
+def test_a_build_of_dirty_data_shows_none(
+    given: Input, lake: Path, stedi: Callable[..., Answer], form: list[str]
+) -> None:
     for _ in range(2):
         code, out, err = stedi("build", "--landing", given.landing, "--lake", lake, *form)
         assert code == 0
@@ -169,11 +175,11 @@ FAILING = {
 
 @pytest.mark.parametrize("how", FAILING)
 def test_a_build_that_fails_shows_none(
-    given: Input, lake: Path, tmp_path: Path, stedi: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, how: str
+    *, given: Input, lake: Path, tmp_path: Path, stedi: Callable[..., Answer], monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
     file = tmp_path / "customer_trusted.sql"
     file.write_text(FAILING[how](STAGES["customer_trusted"].sql))
-    monkeypatch.setitem(STAGES, "customer_trusted", SqlFile("customer_trusted", file))  # type: ignore[arg-type]
+    monkeypatch.setitem(STAGES, "customer_trusted", SqlFile("customer_trusted", file))
     code, out, err = stedi("build", "--landing", given.landing, "--lake", lake)
     assert (code, out) == (1 if how == "audit" else 2, "")
     given.assert_not_in(err, "stderr")

@@ -76,9 +76,7 @@ def test_rolling_forward_does_not_depend_on_how_far_it_came(
     assert read_lake(stopped) == read_lake(tmp_path / "whole")
 
 
-def test_a_journal_that_is_rolled_forward_twice_changes_nothing(
-    stopped: Path, tmp_path: Path, read_lake: Read
-) -> None:
+def test_a_journal_that_is_rolled_forward_twice_changes_nothing(stopped: Path, tmp_path: Path, read_lake: Read) -> None:
     journal = (stopped / JOURNAL).read_bytes()
     assert recover(open_storage(stopped))
     (stopped / JOURNAL).write_bytes(journal)
@@ -89,7 +87,7 @@ def test_a_journal_that_is_rolled_forward_twice_changes_nothing(
 
 @pytest.mark.parametrize("command", ["build", "verify", "query"])
 def test_every_command_rolls_a_stopped_build_forward(
-    stopped: Path, tmp_path: Path, landing: Path, stedi: Callable[..., Answer], read_lake: Read, command: str
+    *, stopped: Path, tmp_path: Path, landing: Path, stedi: Callable[..., Answer], read_lake: Read, command: str
 ) -> None:
     extra = {"build": ["--landing", str(landing)], "verify": [], "query": ["from customer_trusted"]}[command]
     assert stedi(command, *extra, "--lake", stopped)[0] == 0
@@ -174,7 +172,9 @@ def test_what_was_staged_but_not_decided_is_cleared(landing: Path, lake: Path) -
     assert verify(lake).problems == []
 
 
-def test_publish_refuses_a_folder_in_the_way_before_anything_changes(landing: Path, lake: Path, read_lake: Read) -> None:
+def test_publish_refuses_a_folder_in_the_way_before_anything_changes(
+    landing: Path, lake: Path, read_lake: Read
+) -> None:
     build(lake, landing)
     before = read_lake(lake)
     storage = open_storage(lake)
@@ -190,6 +190,7 @@ def test_publish_refuses_a_folder_in_the_way_before_anything_changes(landing: Pa
 
 
 def test_files_without_a_successor_are_deleted(
+    *,
     landing: Path,
     lake: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -260,9 +261,7 @@ def test_a_quarantine_file_that_is_gone_is_written_again(
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "grown"])
-def test_a_table_whose_file_is_damaged_is_made_again(
-    landing: Path, lake: Path, read_lake: Read, damage: str
-) -> None:
+def test_a_table_whose_file_is_damaged_is_made_again(landing: Path, lake: Path, read_lake: Read, damage: str) -> None:
     build(lake, landing)
     before = read_lake(lake)
     file = lake / "customer/trusted/customer_trusted-0.parquet"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable
@@ -10,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from stedi.build import build
+from stedi.contracts import FEEDS
 from stedi.errors import EnvironmentFault, LakeBusy, UsageError
 from stedi.listing import list_feed
-from stedi.contracts import FEEDS
 from stedi.storage import Entry, LocalStorage, open_storage
 
 
@@ -88,6 +89,18 @@ def test_write_replaces_in_one_step_and_leaves_nothing_else(storage: LocalStorag
     assert [path.name for path in (storage.root / "a").iterdir()] == ["file"]
 
 
+def test_a_write_that_fails_leaves_the_old_content(storage: LocalStorage, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage.write("file", b"old")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(EnvironmentFault, match=r"cannot write .*file: no space left on the disk"):
+        storage.write("file", b"new")
+    assert storage.read("file") == b"old"
+
+
 def test_write_over_a_folder_is_refused(storage: LocalStorage) -> None:
     storage.write("a/b", b"")
     with pytest.raises(EnvironmentFault, match="cannot write"):
@@ -111,11 +124,11 @@ def test_move_makes_folders(storage: LocalStorage) -> None:
 
 
 def test_move_of_nothing_and_onto_a_folder_are_refused(storage: LocalStorage) -> None:
-    with pytest.raises(EnvironmentFault, match="cannot put .*final in place"):
+    with pytest.raises(EnvironmentFault, match=r"cannot put .*final in place"):
         storage.move("nothing", "final")
     storage.write("staged", b"new")
     storage.write("final/below", b"")
-    with pytest.raises(EnvironmentFault, match="cannot put .*final in place"):
+    with pytest.raises(EnvironmentFault, match=r"cannot put .*final in place"):
         storage.move("staged", "final")
     assert storage.read("staged") == b"new"
 
@@ -189,9 +202,7 @@ def test_the_mode_of_a_folder_that_is_there_stays(storage: LocalStorage) -> None
     assert mode(storage.root / "file") == 0o600
 
 
-def test_everything_in_a_lake_is_private(
-    landing: Path, lake: Path, add_lines: Callable[..., Path]
-) -> None:
+def test_everything_in_a_lake_is_private(landing: Path, lake: Path, add_lines: Callable[..., Path]) -> None:
     add_lines(landing, "customer", ["no json"])
     seen: dict[str, int] = {}
 
@@ -223,7 +234,10 @@ def test_everything_in_a_lake_is_private(
 def test_a_lock_is_held_by_one(storage: LocalStorage) -> None:
     other = LocalStorage(storage.root)
     with storage.lock("lock", "the first"):
-        with pytest.raises(LakeBusy, match=r"another process .*\(the first\)") as caught, other.lock("lock", "the second"):
+        with (
+            pytest.raises(LakeBusy, match=r"another process .*\(the first\)") as caught,
+            other.lock("lock", "the second"),
+        ):
             pytest.fail("two hold it")
         assert (caught.value.holder, caught.value.exit_code) == ("the first", 2)
     with other.lock("lock", "the second"):
