@@ -1,4 +1,4 @@
-"""The Python API, `Lake.open("lake").table("customer_trusted").pl()`, and what commands that read a lake share."""
+"""The Python API, `Lake.open("lake").table("customer_trusted").pl()`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stedi.contracts import TABLES, Table
-from stedi.errors import EnvironmentFault, LakeBusy, StediError, UsageError
-from stedi.listing import Listing, list_feed
-from stedi.manifest import FeedRecord, FileRecord, Manifest
-from stedi.publish import JOURNAL, LOCK, needs_recovery, recover
-from stedi.storage import Entry, Storage, open_storage, this_process
+from stedi.errors import EnvironmentFault, StediError, UsageError
+from stedi.listing import see_landing
+from stedi.manifest import FileRecord, Manifest
+from stedi.publish import settle
+from stedi.storage import Entry, Storage, open_storage
 
 if TYPE_CHECKING:
     import duckdb
@@ -27,32 +26,12 @@ if TYPE_CHECKING:
     from stedi.landing import Landed
     from stedi.relations import Relations
 
-__all__ = ["QUARANTINE", "Lake", "LakeTable", "Rows", "Seen", "see_landing", "settle"]
+__all__ = ["QUARANTINE", "Lake", "LakeTable", "Rows"]
 
 QUARANTINE = "quarantine"
 """The relation that holds the quarantined lines of every feed."""
 
 T = TypeVar("T")
-
-
-def settle(storage: Storage) -> str:
-    """Finish what a stopped build left, so that the lake is the old one or the new one, never a mix.
-
-    Returns a note where that cannot be done and does no harm: another build is under way, or this user may only read.
-    Raises EnvironmentFault where a build was stopped while it published and this user cannot write.
-    """
-    if not needs_recovery(storage):
-        return ""
-    try:
-        with storage.lock(LOCK, this_process("stedi, rolling a stopped build forward")):
-            recover(storage)
-    except LakeBusy as busy:
-        return f"{storage.uri}: another process is changing this lake ({busy.holder}); what is read is the lake before"
-    except EnvironmentFault:
-        if storage.stat(JOURNAL) is not None:
-            raise
-        return f"{storage.uri}: a stopped build left files in _stedi/staging, and this user may not remove them"
-    return ""
 
 
 def open_manifest(storage: Storage) -> Manifest:
@@ -61,40 +40,6 @@ def open_manifest(storage: Storage) -> Manifest:
     if manifest is None:
         raise EnvironmentFault(f"{storage.uri}: no lake was built here", fix=f"run `stedi build --lake {storage.uri}`")
     return manifest
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """The landing files of one feed as they are now, held against those a lake was built from.
-
-    `listing` holds the recorded files that are still there; the other three name files.
-    """
-
-    listing: Listing
-    vanished: tuple[str, ...]
-    changed: tuple[str, ...]
-    new: tuple[str, ...]
-
-    @property
-    def same(self) -> bool:
-        """Whether every recorded file is there, unchanged."""
-        return not self.vanished and not self.changed
-
-
-def see_landing(landing: Storage, record: FeedRecord) -> Seen:
-    """Look at the landing files of a feed as they are now."""
-    feed = TABLES[record.name]
-    try:
-        now = {entry.path: entry for entry in list_feed(landing, feed).files}
-    except EnvironmentFault:
-        now = {}
-    was = {file.path: Entry(file.path, file.size, file.version) for file in record.files}
-    return Seen(
-        Listing(feed, tuple(now[path] for path in was if path in now), record.left),
-        vanished=tuple(path for path in was if path not in now),
-        changed=tuple(path for path, entry in was.items() if path in now and now[path] != entry),
-        new=tuple(path for path in now if path not in was),
-    )
 
 
 class Lake:

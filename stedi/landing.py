@@ -193,7 +193,9 @@ class _Spool:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stream.close()
+        # what is still buffered is written now
+        with faults(f"cannot write to {self.folder}"):
+            self._stream.close()
 
     def sieve(self, entry: Entry, file: Path) -> tuple[InputRecord, Path]:
         from stedi.sieve import sieve

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stedi import rule
-from stedi.contracts import Table
+from stedi.contracts import TABLES, Table
 from stedi.errors import EnvironmentFault
+from stedi.manifest import FeedRecord
 from stedi.plan import build_id
 from stedi.storage import Entry, Storage
 
-__all__ = ["SUFFIXES", "Listing", "check_unchanged", "list_feed"]
+__all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "see_landing"]
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _GZIP_FACTOR = 10  # how much bigger such lines are unpacked, about
@@ -66,3 +67,37 @@ def check_unchanged(storage: Storage, listings: Iterable[Listing]) -> None:
                     f"{storage.uri}/{entry.path}: changed while it was read",
                     fix="run the command again when nothing writes there; nothing was published",
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The landing files of one feed as they are now, held against those a lake was built from.
+
+    `listing` holds the recorded files that are still there; the other three name files.
+    """
+
+    listing: Listing
+    vanished: tuple[str, ...]
+    changed: tuple[str, ...]
+    new: tuple[str, ...]
+
+    @property
+    def same(self) -> bool:
+        """Whether every recorded file is there, unchanged."""
+        return not self.vanished and not self.changed
+
+
+def see_landing(landing: Storage, record: FeedRecord) -> Seen:
+    """Look at the landing files of a feed as they are now."""
+    feed = TABLES[record.name]
+    try:
+        now = {entry.path: entry for entry in list_feed(landing, feed).files}
+    except EnvironmentFault:
+        now = {}
+    was = {file.path: Entry(file.path, file.size, file.version) for file in record.files}
+    return Seen(
+        Listing(feed, tuple(now[path] for path in was if path in now), record.left),
+        vanished=tuple(path for path in was if path not in now),
+        changed=tuple(path for path, entry in was.items() if path in now and now[path] != entry),
+        new=tuple(path for path in now if path not in was),
+    )

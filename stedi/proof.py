@@ -88,6 +88,6 @@ def _by_polars(feed: Table, files: Sequence[Path]) -> Proofs:
             .agg(pl.len(), (~good).sum().alias("bad"))
             .collect(engine="streaming")
         )
-    except pl.exceptions.PolarsError:
-        return {}  # invalid UTF-8 fails the whole scan
+    except (pl.exceptions.PolarsError, OSError):
+        return {}  # invalid UTF-8, or a file that is gone, fails the whole scan
     return {Path(name): (None if bad else int(rows)) for name, rows, bad in counted.iter_rows()}

@@ -11,11 +11,11 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stedi.errors import EnvironmentFault
+from stedi.errors import EnvironmentFault, LakeBusy
 from stedi.manifest import MANIFEST, FileRecord, Manifest
-from stedi.storage import Storage, make_private
+from stedi.storage import Storage, make_private, this_process
 
-__all__ = ["JOURNAL", "LOCK", "STAGING", "needs_recovery", "publish", "recover", "staged_record"]
+__all__ = ["JOURNAL", "LOCK", "STAGING", "needs_recovery", "publish", "recover", "settle", "staged_record"]
 
 JOURNAL = "_stedi/journal.json"
 LOCK = "_stedi/lock"
@@ -79,6 +79,26 @@ def recover(storage: Storage) -> bool:
         _roll_forward(storage, moves, deletes)
     storage.delete(STAGING)
     return journal is not None
+
+
+def settle(storage: Storage) -> str:
+    """Finish what a stopped build left, so that the lake is the old one or the new one, never a mix.
+
+    Returns a note where that cannot be done and does no harm: another build is under way, or this user may only read.
+    Raises EnvironmentFault where a build was stopped while it published and this user cannot write.
+    """
+    if not needs_recovery(storage):
+        return ""
+    try:
+        with storage.lock(LOCK, this_process("stedi, rolling a stopped build forward")):
+            recover(storage)
+    except LakeBusy as busy:
+        return f"{storage.uri}: another process is changing this lake ({busy.holder}); what is read is the lake before"
+    except EnvironmentFault:
+        if storage.stat(JOURNAL) is not None:
+            raise
+        return f"{storage.uri}: a stopped build left files in _stedi/staging, and this user may not remove them"
+    return ""
 
 
 def _roll_forward(storage: Storage, moves: Iterable[tuple[str, str]], deletes: Iterable[str]) -> None:

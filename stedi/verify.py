@@ -21,7 +21,8 @@ from stedi.build import IN_MEMORY_SHARE
 from stedi.contracts import TABLES
 from stedi.engine import build_of, explain, glob_safe
 from stedi.errors import EnvironmentFault, StediError, UsageError
-from stedi.lake import Lake, see_landing
+from stedi.lake import Lake
+from stedi.listing import see_landing
 from stedi.manifest import FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.relations import Relations
 from stedi.settings import nearest

@@ -15,12 +15,12 @@ os.environ["TZ"] = "UTC"
 time.tzset()
 
 # a law builds whole lakes: how long one takes says nothing, and drawing a landing folder may take a while
-settings.register_profile("base", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+settings.register_profile(
+    "base", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
 settings.register_profile(
     "ci", parent=settings.get_profile("base"), max_examples=300, derandomize=True, print_blob=True
 )
 settings.register_profile("dev", parent=settings.get_profile("base"), max_examples=40)
-settings.register_profile(
-    "debug", parent=settings.get_profile("dev"), max_examples=10, verbosity=Verbosity.verbose
-)
+settings.register_profile("debug", parent=settings.get_profile("dev"), max_examples=10, verbosity=Verbosity.verbose)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") else "dev"))

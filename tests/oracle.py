@@ -83,29 +83,30 @@ class Verdict:
 
 def judge(feed: str, line: bytes) -> Verdict:
     """Say what a line without its blanks around it is."""
-    text = line.decode(errors="replace")
-    if len(text) > LONGEST:
+    if len(line.decode(errors="replace")) > LONGEST:
         return Verdict("too_long")
     pairs = flat_object(line)
     if pairs is None:
         return Verdict("not_flat_json")
-    keys = [key for key, _ in pairs]
-    if len(set(keys)) < len(keys):
+    keys, spelled = [key for key, _ in pairs], dict(pairs)
+    if len(spelled) < len(keys):
         return Verdict("dup_key")
-    tokens = dict(pairs)
-    columns, required = FEEDS[feed], REQUIRED[feed]
+    columns = FEEDS[feed]
     for key, kind in columns.items():
-        token = tokens.get(key)
-        if token is None:
-            if key in required:
-                return Verdict(f"missing:{key}")
-        elif key in required and token in ("null", '""'):
-            return Verdict(f"empty:{key}")
-        elif token != "null" and not is_a(kind, token):
-            return Verdict(f"bad_type:{key}")
-    row = tuple(value_of(kind, tokens.get(key, "null")) for key, kind in columns.items())
-    asked = [key for key in columns if key in tokens or key not in MAY_BE_ABSENT_WHEN_CLEAN]
+        if wrong := _wrong(spelled.get(key), kind, required=key in REQUIRED[feed]):
+            return Verdict(f"{wrong}:{key}")
+    row = tuple(value_of(kind, spelled.get(key, "null")) for key, kind in columns.items())
+    asked = [key for key in columns if key in spelled or key not in MAY_BE_ABSENT_WHEN_CLEAN]
     return Verdict(None, row, frozenset(keys) - set(columns), keys == asked)
+
+
+def _wrong(scalar: str | None, kind: str, *, required: bool) -> str | None:
+    """Return what is wrong with the text of a value, None where it may stand in its column."""
+    if scalar is None:
+        return "missing" if required else None
+    if required and scalar in ("null", '""'):
+        return "empty"
+    return None if scalar == "null" or is_a(kind, scalar) else "bad_type"
 
 
 def flat_object(line: bytes) -> list[tuple[str, str]] | None:
@@ -167,15 +168,15 @@ def _scalar(text: str, at: int) -> tuple[str, int]:
     if text[at : at + 1] in ("{", "["):
         raise ValueError("nested")
     value, end = _DECODER.raw_decode(text, at)
-    token = text[at:end]
-    if token.startswith('"'):
+    scalar = text[at:end]
+    if scalar.startswith('"'):
         if any(0xD800 <= ord(char) <= 0xDFFF for char in value):
             raise ValueError("half a surrogate pair")
-    elif token not in ("true", "false", "null"):
-        whole, fraction, exponent = digits(token)
+    elif scalar not in ("true", "false", "null"):
+        whole, fraction, exponent = digits(scalar)
         if whole > 31 or fraction > 30 or exponent > 3:
             raise ValueError("a number out of bounds")
-    return token, end
+    return scalar, end
 
 
 def digits(number: str) -> tuple[int, int, int]:
@@ -185,19 +186,19 @@ def digits(number: str) -> tuple[int, int, int]:
     return len(whole.lstrip("-")), len(fraction), len(exponent.lstrip("+-"))
 
 
-def is_a(kind: str, token: str) -> bool:
+def is_a(kind: str, scalar: str) -> bool:
     """Return whether the text of a scalar, other than null, is of a kind."""
-    if kind == "text" or token.startswith('"') or token in ("true", "false"):
-        return kind == "text" and token.startswith('"')
-    whole, fraction, exponent = digits(token)
+    if kind == "text" or scalar.startswith('"') or scalar in ("true", "false"):
+        return kind == "text" and scalar.startswith('"')
+    whole, fraction, exponent = digits(scalar)
     if kind == "integer":
-        return not fraction and not exponent and whole <= 18 and token != "-0"
+        return not fraction and not exponent and whole <= 18 and scalar != "-0"
     return whole <= 17 and fraction <= 20 and exponent <= 2
 
 
-def value_of(kind: str, token: str) -> Value:
+def value_of(kind: str, scalar: str) -> Value:
     """Return the value of a scalar of a kind."""
-    value = json.loads(token)
+    value = json.loads(scalar)
     if value is None or kind != "double":
         return value  # type: ignore[no-any-return]
     return float(value).hex()

@@ -45,7 +45,9 @@ class Case(NamedTuple):
     reason: str | None
 
 
-def reading(user: str = '"c"', timestamp: str = "1", x: str = "1.5", y: str = "2", z: str = "-3", tail: str = "") -> bytes:
+def reading(
+    *, user: str = '"c"', timestamp: str = "1", x: str = "1.5", y: str = "2", z: str = "-3", tail: str = ""
+) -> bytes:
     """Spell an accelerometer line from the text of its values."""
     return f'{{"user":{user},"timestamp":{timestamp},"x":{x},"y":{y},"z":{z}{tail}}}'.encode()
 
@@ -284,7 +286,9 @@ def _strings(*texts: str) -> st.SearchStrategy[str]:
 T = TypeVar("T")
 
 
-def _mostly(often: st.SearchStrategy[T], sometimes: st.SearchStrategy[T], seldom: st.SearchStrategy[T]) -> st.SearchStrategy[T]:
+def _mostly(
+    often: st.SearchStrategy[T], sometimes: st.SearchStrategy[T], seldom: st.SearchStrategy[T]
+) -> st.SearchStrategy[T]:
     """Draw from three strategies with shares of about 5 : 4 : 1; `one_of` forgets what it is given twice."""
     return st.sampled_from([often] * 5 + [sometimes] * 4 + [seldom]).flatmap(lambda strategy: strategy)
 
@@ -296,9 +300,11 @@ def _optional(value: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 
 _OTHER_INTEGER = st.integers(-999999999999999999, 999999999999999999).map(str)
 _OTHER_DOUBLE = st.floats(-1e99, 1e99, allow_subnormal=False).filter(lambda x: not 0 < abs(x) < 1e-80).map(repr)
-_OTHER_TEXT = st.text(st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}", codec="utf-8"), min_size=1).map(_text)
+_OTHER_TEXT = st.text(st.characters(exclude_characters="\N{REPLACEMENT CHARACTER}", codec="utf-8"), min_size=1).map(
+    _text
+)
 
-# the first of a pool is drawn as often as all others together, or lines would seldom have anything to do with each other
+# the first of a pool is drawn as often as all others together, or lines would seldom have to do with each other
 _EMAIL = _mostly(_strings(EMAILS[0]), _strings(*EMAILS), _OTHER_TEXT)
 _SERIAL = _mostly(_strings(SERIALS[0]), _strings(*SERIALS), _OTHER_TEXT)
 _DATE = _mostly(st.sampled_from(_DATES[:3]), st.sampled_from(_DATES), _OTHER_INTEGER)
@@ -307,7 +313,7 @@ _DOUBLE = _optional(st.one_of(st.sampled_from(_DOUBLES), _OTHER_DOUBLE))
 _FILLER = st.sampled_from([(_text(text), "1") for text in _TEXTS] + [("null", "null"), ("", "")])
 
 
-def _customer(
+def _customer(  # noqa: PLR0917 - st.builds gives them by position
     email: str, serial: str, updated: str, research: str, filler: tuple[str, str], public: str
 ) -> tuple[tuple[str, str], ...]:
     text, number = filler
@@ -356,7 +362,16 @@ _TOKENS = (
     *(b"{", b"}", b"[", b"]", b",", b":", b'"', b"\\", b" ", b"\t", b"\r", b"\v", b"\f", b"\x00", b"\x7f", b"'"),
     *(b"null", b"true", b"NaN", b"-Infinity", b'""', b"0", b"-", b".", b"e", b"E+", b"1.5", b"-0", b"1e3", b"9" * 19),
     *(b"\\u0000", b"\\ud83d", b"\\ude00", b"\\n", b"\\x", b"\\u00", b'\\"', b"\\\\"),
-    *(b"\xff", b"\xc3", b"\xc0\x80", b"\xed\xa0\xbd", b"\xef\xbb\xbf", b"\xef\xbf\xbd", b"\xe2\x80\xa8", "é😀".encode()),
+    *(
+        b"\xff",
+        b"\xc3",
+        b"\xc0\x80",
+        b"\xed\xa0\xbd",
+        b"\xef\xbb\xbf",
+        b"\xef\xbf\xbd",
+        b"\xe2\x80\xa8",
+        "é😀".encode(),
+    ),
     *(b'"user":', b'"email":""', b',"timestamp":1', b',"serialNumber":null', b'"x":1,', b',"zz":"', b',"zz":{}', b"//"),
 )
 
@@ -415,7 +430,9 @@ def random_line(random: Random, feed: str) -> bytes:
         exact = repr(random.uniform(-20, 20))
         fraction = "." + "".join(pick("0123456789") for _ in range(random.randrange(1, 21)))
         exponent = pick("eE") + pick(("", "+", "-")) + str(random.randrange(100))
-        return pick((exact, exact, pick(_DOUBLES), pick(("", "-")) + digits + pick(("", fraction)) + pick(("", exponent))))
+        return pick(
+            (exact, exact, pick(_DOUBLES), pick(("", "-")) + digits + pick(("", fraction)) + pick(("", exponent)))
+        )
 
     def maybe(value: str) -> str:
         return pick((value,) * 6 + ("null", ""))
@@ -514,10 +531,13 @@ def refusing_customer(draw: st.DrawFn) -> Lines:
     email, device = _text("refusing@stedi.example"), _text("device of refusing")
     serial = st.one_of(_SERIAL, st.just(device))
     no = st.sampled_from(["", "null", "0", "-1", "-999999999999999999"])
-    records = [draw(st.builds(_customer, st.just(email), serial, st.just("5"), no, _FILLER, _optional(_DATE)))]
-    for updated in draw(st.lists(st.sampled_from(["5", "4", "0", "-1", "", "null"]), max_size=2)):
-        records.append(_customer(email, draw(serial), updated, "1655564376361", (_text("A"), "1"), ""))
-    phones = draw(st.lists(st.builds(_phone, st.just(email), _INSTANT, _DOUBLE, _DOUBLE, _DOUBLE), min_size=1, max_size=4))
+    first = draw(st.builds(_customer, st.just(email), serial, st.just("5"), no, _FILLER, _optional(_DATE)))
+    agreed = draw(st.lists(st.sampled_from(["5", "4", "0", "-1", "", "null"]), max_size=2))
+    name = (_text("A"), "1")
+    records = [first, *(_customer(email, draw(serial), updated, "1655564376361", name, "") for updated in agreed)]
+    phones = draw(
+        st.lists(st.builds(_phone, st.just(email), _INSTANT, _DOUBLE, _DOUBLE, _DOUBLE), min_size=1, max_size=4)
+    )
     devices = draw(st.lists(st.builds(_device, _INSTANT, st.just(device), st.just("7")), min_size=1, max_size=4))
     return {
         feed: [Pairs(pairs).spell(3, ascii_only=True) for pairs in draw(st.permutations(of_feed))]

@@ -35,7 +35,7 @@ import os, sys, traceback
 from pathlib import Path
 import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, filelock
 from stedi.build import build
-from stedi.lake import settle
+from stedi.publish import settle
 from stedi.storage import LocalStorage
 
 def half_written(storage, path, data):

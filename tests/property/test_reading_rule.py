@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from random import Random
 
@@ -35,6 +35,12 @@ BATCH = 1_000
 EVERY_FEED = pytest.mark.parametrize("feed", FEEDS, ids=[feed.feed for feed in FEEDS])
 
 JUDGES = {feed.feed: Judge(feed) for feed in FEEDS}
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    with Engine() as engine:
+        yield engine
 
 
 def judged(feed: str, line: bytes) -> tuple[str | None, frozenset[str]]:
@@ -85,13 +91,12 @@ def test_a_line_of_any_bytes_is_judged_as_the_oracle_does(feed: Table, data: st.
 
 
 @EVERY_FEED
-def test_four_evaluators_agree_on_damaged_lines(feed: Table, tmp_path: Path) -> None:
+def test_four_evaluators_agree_on_damaged_lines(feed: Table, engine: Engine, tmp_path: Path) -> None:
     random = Random(f"{FUZZ_SEED} {feed.name}")
     seen: Counter[str] = Counter()
-    with Engine() as engine:
-        for _ in range(max(1, FUZZ_LINES // len(FEEDS) // BATCH)):
-            lines = [_fuzzed(random, feed.feed) for _ in range(BATCH)]
-            seen += _check_batch(engine, feed, lines, tmp_path)
+    for _ in range(max(1, FUZZ_LINES // len(FEEDS) // BATCH)):
+        lines = [_fuzzed(random, feed.feed) for _ in range(BATCH)]
+        seen += _check_batch(engine, feed, lines, tmp_path)
     # not all good, not all bad, and something for each prover
     assert min(seen["good"], seen["bad"], seen["proven"], seen["proven by Polars"]) > BATCH // 20
 
@@ -117,23 +122,28 @@ def _check_batch(engine: Engine, feed: Table, lines: list[bytes], folder: Path) 
     utf8 = [file for file, line in zip(files, lines, strict=True) if _is_utf8(line)]
     polars = proof._by_polars(feed, utf8)
     for proofs in (
-        prove(engine, feed, files, 0, polars_from=1),
-        prove(engine, feed, files, 0, polars_from=1) | prove(engine, feed, utf8, 0, polars_from=0),
+        proof._by_duckdb(engine, feed, files),
+        prove(engine, feed, files, 0, polars_from=0) | prove(engine, feed, utf8, 0, polars_from=0),
     ):
-        found = [(line, rows) for file, line, rows in zip(files, lines, provable, strict=True)
-                 if proofs[file] != rows and not line.startswith(oracle.BOM)]
+        found = [
+            (line, rows)
+            for file, line, rows in zip(files, lines, provable, strict=True)
+            if proofs[file] != rows and not line.startswith(oracle.BOM)
+        ]
         assert not found
     # Polars alone may leave a line to DuckDB, but never prove one that is bad or none
     assert len(polars) == len(utf8)
     assert all(polars[file] is None or provable[int(file.stem)] == 1 for file in utf8)
 
     _check_sieve(engine, feed, lines, folder / "all.json")
-    return Counter({
-        "good": sum(v is not None and v.reason is None for v in verdicts),
-        "bad": sum(v is not None and v.reason is not None for v in verdicts),
-        "proven": sum(rows == 1 for rows in provable),
-        "proven by Polars": sum(rows == 1 for rows in polars.values()),
-    })
+    return Counter(
+        {
+            "good": sum(v is not None and v.reason is None for v in verdicts),
+            "bad": sum(v is not None and v.reason is not None for v in verdicts),
+            "proven": sum(rows == 1 for rows in provable),
+            "proven by Polars": sum(rows == 1 for rows in polars.values()),
+        }
+    )
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -162,7 +172,7 @@ def _check_sieve(engine: Engine, feed: Table, lines: list[bytes], file: Path) ->
 @EVERY_FEED
 @given(data=st.data())
 def test_a_proven_file_holds_good_lines_only_and_as_many(
-    feed: Table, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+    feed: Table, engine: Engine, tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     lines = st.lists(st.one_of(strategies.good_line(feed.feed), strategies.any_line(feed.feed)), max_size=5)
     break_ = st.sampled_from([b"\n", b"\r\n", b"\n\n", b"\n \t\n"])
@@ -171,11 +181,9 @@ def test_a_proven_file_holds_good_lines_only_and_as_many(
     files = [folder / f"{number}.json" for number in range(len(contents))]
     for file, content in zip(files, contents, strict=True):
         file.write_bytes(content)
-    with Engine() as engine:
-        for polars_from in (0, 1):
-            proofs = prove(engine, feed, files, 0, polars_from=polars_from)
-            assert proofs.keys() == set(files)
-            _check_proofs(engine, feed, proofs)
+    for proofs in (proof._by_duckdb(engine, feed, files), prove(engine, feed, files, 0, polars_from=0)):
+        assert proofs.keys() == set(files)
+        _check_proofs(engine, feed, proofs)
 
 
 def _check_proofs(engine: Engine, feed: Table, proofs: Proofs) -> None:
@@ -192,7 +200,7 @@ def _check_proofs(engine: Engine, feed: Table, proofs: Proofs) -> None:
 
 
 @EVERY_FEED
-def test_typed_reads_give_the_values_that_json_gives(feed: Table, tmp_path: Path) -> None:
+def test_typed_reads_give_the_values_that_json_gives(feed: Table, engine: Engine, tmp_path: Path) -> None:
     random = Random(f"{FUZZ_SEED} values {feed.name}")
     lines = [strategies.random_line(random, feed.feed) for _ in range(max(2_000, FUZZ_LINES // 10))]
     file = tmp_path / "good.json"
@@ -204,13 +212,14 @@ def test_typed_reads_give_the_values_that_json_gives(feed: Table, tmp_path: Path
         row = [values.get(name) for name in columns]
         doubles = [v is not None and columns[name] == "DOUBLE" for name, v in zip(columns, row, strict=True)]
         rows.append(tuple(float(v).hex() if is_double else v for v, is_double in zip(row, doubles, strict=True)))
-    with Engine() as engine:
-        assert rows_of(engine, feed, [file]) == rows
+    assert rows_of(engine, feed, [file]) == rows
 
 
 @pytest.mark.parametrize("case", strategies.CASES, ids=[case.name for case in strategies.CASES])
 def test_the_oracle_judges_the_hand_written_lines(case: strategies.Case) -> None:
-    found = [verdict.reason for _, _, text in oracle.lines_of(case.line) for verdict in [oracle.judge("accelerometer", text)]]
+    found = [
+        verdict.reason for _, _, text in oracle.lines_of(case.line) for verdict in [oracle.judge("accelerometer", text)]
+    ]
     assert found == ([] if case.reason == "blank" else [case.reason])
 
 

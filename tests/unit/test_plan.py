@@ -52,7 +52,7 @@ FEEDS = ("customer_landing", "accelerometer_landing", "step_trainer_landing")
 )  # fmt: skip
 def test_stages_come_after_their_inputs(graph: Graph, given_: tuple[str, ...], expected: list[str]) -> None:
     assert order(graph, given_) == expected
-    assert order(dict(reversed(graph.items())), set(given_)) == expected
+    assert order(dict(reversed(list(graph.items()))), set(given_)) == expected
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_circle_is_named(graph: Graph, named: list[str]) -> None:
 
 
 def test_what_waits_for_a_circle_is_named_with_it() -> None:
-    with pytest.raises(UsageError, match="circle: a, b, waits$"):
+    with pytest.raises(UsageError, match=r"circle: a, b, waits$"):
         order({"a": ("b",), "b": ("a",), "waits": ("a",)}, [])
 
 
@@ -106,13 +106,24 @@ def test_any_graph_is_put_in_order_or_refused(edges: dict[int, set[int]]) -> Non
 def test_an_id_is_the_same_for_the_same_parts_only() -> None:
     assert build_id("a", ["b"]) == build_id("a", ["b"])
     assert build_id({"x": 1, "y": 2}) == build_id({"y": 2, "x": 1})
-    ids = {build_id(), build_id("a"), build_id("b"), build_id("a", "b"), build_id(["a", "b"]), build_id("ab"), build_id(1)}
+    ids = {
+        build_id(),
+        build_id("a"),
+        build_id("b"),
+        build_id("a", "b"),
+        build_id(["a", "b"]),
+        build_id("ab"),
+        build_id(1),
+    }
     assert len(ids) == 7
     assert all(len(one) == 16 and set(one) <= set("0123456789abcdef") for one in ids)
 
 
 def ids_of(
-    graph: Graph = LAKE, sql: Mapping[str, str] | None = None, landed: Mapping[str, str] | None = None, product: str = "1.0"
+    graph: Graph = LAKE,
+    sql: Mapping[str, str] | None = None,
+    landed: Mapping[str, str] | None = None,
+    product: str = "1.0",
 ) -> dict[str, str]:
     digests = dict.fromkeys(graph, "sql") | dict(sql or {})
     return build_ids(order(graph, FEEDS), graph, digests, dict.fromkeys(FEEDS, "files") | dict(landed or {}), product)
@@ -213,7 +224,7 @@ SQL = "its SQL changed"
             "step_trainer_trusted": "customers_curated changed",
             "machine_learning_curated": "accelerometer_trusted, step_trainer_trusted changed",
         }, id="another version of the product"),
-        pytest.param(ids_of(), ids_of() | {"gone": "x"}, ("gone",), "", {}, id="a table of another version is no matter"),
+        pytest.param(ids_of(), ids_of() | {"gone": "x"}, ("gone",), "", {}, id="a table that is no more"),
     ],
 )  # fmt: skip
 def test_what_is_stale_and_why(

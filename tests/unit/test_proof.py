@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -31,9 +32,10 @@ def engine() -> Iterator[Engine]:
 
 @pytest.fixture(params=["duckdb", "polars"])
 def proofs_of(request: pytest.FixtureRequest, engine: Engine) -> Prove:
-    """Prove files with either prover first."""
-    polars_from = 0 if request.param == "polars" else POLARS_FROM_BYTES
-    return lambda *files: prove(engine, FEED, files, 0, polars_from=polars_from)
+    """Prove files by DuckDB alone, or by Polars with DuckDB for what it leaves."""
+    if request.param == "duckdb":
+        return lambda *files: proof._by_duckdb(engine, FEED, files)
+    return lambda *files: prove(engine, FEED, files, 0, polars_from=0)
 
 
 @pytest.mark.parametrize("case", strategies.CASES, ids=[case.name for case in strategies.CASES])
@@ -69,14 +71,26 @@ def test_polars_proves_by_itself_and_leaves_the_rest_to_duckdb(engine: Engine, t
     assert together == {files[name]: in_all for name, (_, _, in_all) in contents.items()} | {zipped: 1}
 
 
-def test_polars_is_asked_from_a_size_on_only(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_polars_is_asked_from_a_size_on_or_where_it_is_there_already(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "a.json"
     file.write_bytes(GOOD)
     asked: list[int] = []
-    monkeypatch.setattr(proof, "_by_polars", lambda *_: asked.append(1) or {})
-    assert prove(engine, FEED, [file], POLARS_FROM_BYTES - 1) == {file: 1}
-    assert not asked
-    assert prove(engine, FEED, [file], POLARS_FROM_BYTES) == {file: 1}
+
+    def leave_all(*_: object) -> Proofs:
+        asked.append(1)
+        return {}
+
+    monkeypatch.setattr(proof, "_by_polars", leave_all)
+    monkeypatch.delitem(sys.modules, "polars", raising=False)
+    for size, times in ((0, 0), (POLARS_FROM_BYTES - 1, 0), (POLARS_FROM_BYTES, 1)):
+        asked.clear()
+        assert prove(engine, FEED, [file], size) == {file: 1}
+        assert len(asked) == times
+    monkeypatch.setitem(sys.modules, "polars", proof)
+    asked.clear()
+    assert prove(engine, FEED, [file], 0) == {file: 1}
     assert asked
 
 
@@ -120,15 +134,17 @@ def test_a_file_that_is_gone_spoils_no_other(proofs_of: Prove, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("char", ["a", "😀"])
-def test_a_proven_line_may_have_a_million_characters_and_no_more(char: str, engine: Engine, tmp_path: Path) -> None:
+def test_a_proven_line_may_have_a_million_characters_and_no_more(
+    char: str, proofs_of: Prove, engine: Engine, tmp_path: Path
+) -> None:
     room = MAX_LINE_CHARS - len(strategies.reading(user='""'))
     longest, too_long = tmp_path / "longest.json", tmp_path / "too long.json"
     longest.write_bytes(strategies.reading(user='"' + char * room + '"') + b"\n" + GOOD)
     too_long.write_bytes(strategies.reading(user='"' + char * (room + 1) + '"') + b"\n" + GOOD)
-    for polars_from in (0, POLARS_FROM_BYTES):
-        assert prove(engine, FEED, [longest, too_long], 0, polars_from=polars_from) == {longest: 2, too_long: None}
+    assert proofs_of(longest, too_long) == {longest: 2, too_long: None}
     engine.view_json(FEED, [longest], name="longest")
     [(user,), (other,)] = engine.run("typed read", 'select "user" from longest')
+    engine.run("typed read", "drop view longest")
     assert (user, other) == (char * room, "c")
 
 

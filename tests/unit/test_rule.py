@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import duckdb
-import polars
+import polars as pl
 import pytest
 import strategies
 
@@ -18,7 +18,9 @@ EVERY_FEED = pytest.mark.parametrize("feed", FEEDS, ids=[feed.feed for feed in F
 
 
 def expressions(feed: Table) -> list[str]:
-    of_columns = [make(column) for column in feed.columns for make in (rule.has_key, rule.has_null_or_empty, rule.has_typed)]
+    of_columns = [
+        make(column) for column in feed.columns for make in (rule.has_key, rule.has_null_or_empty, rule.has_typed)
+    ]
     return [rule.ordered(feed), rule.FLAT, *of_columns]
 
 
@@ -28,7 +30,7 @@ def found_by(expression: str, text: str) -> dict[str, bool]:
     return {
         "re": re.search(rule.python(expression), text) is not None,
         "RE2": duck,
-        "Rust": polars.Series([text]).str.contains(expression).item(),
+        "Rust": pl.Series([text]).str.contains(expression).item(),
     }
 
 
@@ -36,11 +38,15 @@ def found_by(expression: str, text: str) -> dict[str, bool]:
 def test_every_expression_is_one_for_every_engine(feed: Table) -> None:
     texts = [case.line.decode(errors="replace") for case in strategies.CASES if len(case.line) < 1000]
     for expression in expressions(feed):
-        found = [found_by(rf"\A(?:{expression})", text) for text in ("", "{}", '{"user":"\N{REPLACEMENT CHARACTER}"}', "é😀")]
+        found = [
+            found_by(rf"\A(?:{expression})", text) for text in ("", "{}", '{"user":"\N{REPLACEMENT CHARACTER}"}', "é😀")
+        ]
         assert all(len(set(verdicts.values())) == 1 for verdicts in found)
         whole = rf"\A(?:{expression})\z"
-        by_duckdb = duckdb.execute("select list_transform($1, lambda t: regexp_matches(t, $2))", [texts, whole]).fetchall()[0][0]
-        by_polars = polars.Series(texts).str.contains(whole).to_list()
+        by_duckdb = duckdb.execute(
+            "select list_transform($1, lambda t: regexp_matches(t, $2))", [texts, whole]
+        ).fetchall()[0][0]
+        by_polars = pl.Series(texts).str.contains(whole).to_list()
         compiled = re.compile(rule.python(expression))
         assert by_duckdb == by_polars == [compiled.fullmatch(text) is not None for text in texts]
 

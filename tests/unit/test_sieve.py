@@ -147,7 +147,8 @@ def test_the_raw_bytes_of_the_first_line_are_without_its_bom(file: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("content", "number"), [(b"\xef\xbb\xbf\xef\xbb\xbf" + GOOD, 1), (b"\n\xef\xbb\xbf" + GOOD, 2), (b" \xef\xbb\xbf" + GOOD, 1)]
+    ("content", "number"),
+    [(b"\xef\xbb\xbf\xef\xbb\xbf" + GOOD, 1), (b"\n\xef\xbb\xbf" + GOOD, 2), (b" \xef\xbb\xbf" + GOOD, 1)],
 )
 def test_a_bom_anywhere_else_is_bad(content: bytes, number: int, file: Path) -> None:
     [(line, reason, raw)] = sieved(file, content)[2]
@@ -194,7 +195,7 @@ def test_an_endless_line_takes_little_memory(file: Path) -> None:
     judge = Judge(ACCELEROMETER)
     tracemalloc.start()
     try:
-        found = sieve(judge, file, io.BytesIO(), lambda bad: None)
+        found = sieve(judge, file, io.BytesIO(), lambda _: None)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -205,7 +206,9 @@ def test_an_endless_line_takes_little_memory(file: Path) -> None:
 @pytest.mark.parametrize("blanks", [100, 4_100_000])
 def test_a_line_is_judged_without_the_blanks_around_it_however_many(blanks: int, file: Path) -> None:
     # the proof sees such a line without its blanks, so a file is clean with it; then it is a row beside a bad line too
-    found, _, bad = sieved(file, BAD + b"\n" + b" " * blanks + GOOD + b"\n" + GOOD + b" " * blanks + b"\n" + b" " * blanks)
+    found, _, bad = sieved(
+        file, BAD + b"\n" + b" " * blanks + GOOD + b"\n" + GOOD + b" " * blanks + b"\n" + b" " * blanks
+    )
     assert (found.rows, bad) == (2, [(1, "not_flat_json", BAD)])
 
 
