@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +15,11 @@ from pathlib import Path
 import pytest
 
 from stedi.build import build
+from stedi.contracts import TABLES
+from stedi.engine import Engine
 from stedi.errors import StediError
 from stedi.manifest import Manifest
+from stedi.proof import prove
 from stedi.storage import open_storage
 
 Answer = tuple[int, str, str]
@@ -143,8 +147,6 @@ class Dirty:
 
 @pytest.fixture(scope="module")
 def dirty(tmp_path_factory: pytest.TempPathFactory) -> Dirty:
-    import sys
-
     return Dirty(tmp_path_factory.mktemp("dirty"), [sys.executable, "-m", "stedi.cli"])
 
 
@@ -598,6 +600,24 @@ def test_a_landing_file_name_is_read_as_a_name(
     assert (code, out) == (0, "n\r\n9\r\n")
 
 
+@pytest.mark.parametrize("polars_from", [0, 1 << 60])
+def test_either_prover_takes_a_name_for_a_name(landing: Path, add_lines: Callable[..., Path], polars_from: int) -> None:
+    feed = TABLES["accelerometer_landing"]
+    names = [*NAMES, "100%25.json", "a%2Fb.json", "with%20spaces.json", "file:/x.json", "empty.json", "gone.json.gz"]
+    files = {}
+    for count, name in enumerate(names, 1):
+        # each has a number of lines of its own, so that no two can be mistaken for each other
+        files[add_lines(landing, "accelerometer", [READING] * count, f"there/{name}")] = count
+    [empty] = [file for file in files if file.name == "empty.json"]
+    [zipped] = [file for file in files if file.name == "gone.json.gz"]
+    empty.write_bytes(b"")
+    files[empty] = 0
+    zipped.write_bytes(gzip.compress(zipped.read_bytes()))
+    with Engine() as engine:
+        assert prove(engine, feed, list(files), 0, polars_from=polars_from) == files
+        assert prove(engine, feed, [zipped], 0, polars_from=polars_from) == {zipped: files[zipped]}
+
+
 def test_names_that_match_each_other_as_patterns_are_read_once_each(
     landing: Path, lake: Path, stedi: Callable[..., Answer], add_lines: Callable[..., Path]
 ) -> None:
@@ -635,9 +655,22 @@ def test_the_folders_of_lake_and_landing_are_read_as_names(
 
 
 @pytest.mark.parametrize("name", [b"\xff.json", b"back\\slash*.json", b"\\[.json"])
+@pytest.mark.parametrize("prover", ["duckdb", "polars"])
 def test_a_name_that_duckdb_cannot_be_told_is_refused_by_name(
-    landing: Path, lake: Path, stedi: Callable[..., Answer], name: bytes
+    *,
+    landing: Path,
+    lake: Path,
+    stedi: Callable[..., Answer],
+    monkeypatch: pytest.MonkeyPatch,
+    name: bytes,
+    prover: str,
 ) -> None:
+    import polars as pl
+
+    if prover == "polars":
+        monkeypatch.setitem(sys.modules, "polars", pl)
+    else:
+        monkeypatch.delitem(sys.modules, "polars")
     target = os.fsencode(landing / "accelerometer/landing") + b"/" + name
     try:
         os.rename(landing / "accelerometer/landing/readings.json", target)  # noqa: PTH104 - a name of bytes

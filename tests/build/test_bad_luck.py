@@ -275,6 +275,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 INTERRUPTED_AT = """
 import sys
+__file__ = "stedi"  # else DuckDB takes this for a notebook and draws on stdout
 import stedi.build
 part = sys.argv[1]
 told = stedi.build.Run.done

@@ -14,6 +14,7 @@ import strategies
 from stedi import proof
 from stedi.contracts import FEEDS
 from stedi.engine import Engine
+from stedi.errors import EnvironmentFault
 from stedi.proof import POLARS_FROM_BYTES, Proofs, prove
 from stedi.rule import MAX_LINE_CHARS
 
@@ -156,12 +157,14 @@ def test_a_proven_line_may_have_a_million_characters_and_no_more(
 @pytest.mark.parametrize("folder", ["plain", "user=bob", "timestamp=7/x=1", "json=1", "[*]"])
 def test_a_name_is_only_a_name(name: str, folder: str, proofs_of: Prove, engine: Engine, tmp_path: Path) -> None:
     file, decoys = tmp_path / folder / name, [tmp_path / folder / decoy for decoy in ("a.json", "b.json", "axyb.json")]
-    if "\\" in name and "*" in folder:
-        pytest.skip("DuckDB reads no name with both a backslash and a glob character")
     file.parent.mkdir(parents=True)
     for decoy in decoys:
         decoy.write_bytes(BAD)
     file.write_bytes(GOOD)
+    if "\\" in name and "*" in folder:  # DuckDB has no spelling for both in one path
+        with pytest.raises(EnvironmentFault, match="rename|backslash"):
+            proof._by_duckdb(engine, FEED, [file])
+        return
     assert proofs_of(file) == {file: 1}
     engine.view_json(FEED, [file], name="named")
     try:
