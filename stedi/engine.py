@@ -64,6 +64,8 @@ class Engine:
             raise UsageError(
                 f"memory limit {memory_limit}: DuckDB does not take it", fix="write a size, as 2GB or 800MB"
             ) from error
+        # DuckDB draws a bar of its own in notebooks
+        self.connection.execute("set enable_progress_bar = false").fetchall()
         _OPEN.add(self)
 
     def __enter__(self) -> Self:

@@ -96,7 +96,7 @@ class Judge:
             return "dup_key"
         reason = next(filter(None, (check.reason(text, present) for check in self._checks)), None)
         if reason is None and len(unknown_keys) < UNKNOWN_KEYS_KEPT:
-            unknown_keys |= present - self._known
+            unknown_keys |= set(sorted(present - self._known)[: UNKNOWN_KEYS_KEPT - len(unknown_keys)])
         return reason
 
 

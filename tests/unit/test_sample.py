@@ -189,9 +189,7 @@ def test_files_can_be_read_in_any_order() -> None:
 def test_scale_multiplies_every_count() -> None:
     sample = Sample(scale=2)
     customers, phone, device = feeds(sample)
-    assert (
-        built(customers, phone, device) == {name: 2 * n for name, n in PUBLISHED.items()} == sample.expected
-    )
+    assert built(customers, phone, device) == {name: 2 * n for name, n in PUBLISHED.items()} == sample.expected
     for key in ("email", "serialNumber", "customerName"):
         assert len({c[key] for c in customers}) == 2 * 956
     assert customers[0]["birthDay"] == customers[956]["birthDay"]
