@@ -18,8 +18,9 @@ from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed
 from stedi.listing import Listing, check_unchanged, list_feed
-from stedi.manifest import THE_LAKE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
+from stedi.settings import bundled_sample
 from stedi.stages import STAGES
 from stedi.storage import Storage, open_storage, this_process
 
@@ -219,12 +220,18 @@ def _lock(run: Run) -> bool:
 
 
 def _read(run: Run) -> bool:
-    """Read the feeds that stale tables are made from, and prove or quarantine their lines."""
+    """Read all feeds, whatever is stale, since the audits and the ledger need them; prove or quarantine their lines."""
     run.done("reading landing files")
     # the largest first: what is imported for it then serves the small ones
     run.relations.open(sorted(run.listings, key=lambda name: -run.listings[name].size))
     check_unchanged(run.landing, run.listings.values())
     _refuse_quarantined(run, run.feeds())
+    for name, feed in run.feeds().items():
+        if feed.quarantined and not feed.rows:
+            run.notes.append(
+                f"{TABLES[name].feed}: none of its {feed.quarantined:,} lines is a row of this feed; the tables made"
+                " from it are empty (one JSON object a line, keys as in docs/lakehouse.md?)"
+            )
     for name, landed in run.landed.items():
         run.landed[name].record = _stage_quarantine(run, landed)
     return False
@@ -271,7 +278,7 @@ def _publish(run: Run) -> bool:
     tables = run.tables()
     run.manifest = Manifest(
         build=plan.build_id({name: table.build for name, table in tables.items()}),
-        landing=THE_LAKE if run.landing.uri == run.lake.uri else run.landing.uri,
+        landing={run.lake.uri: THE_LAKE, str(bundled_sample()): THE_SAMPLE}.get(run.landing.uri, run.landing.uri),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - run.started, 3),
         versions={"stedi": __version__, "duckdb": duckdb.__version__},

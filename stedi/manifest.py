@@ -11,12 +11,28 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from stedi.errors import EnvironmentFault
+from stedi.settings import bundled_sample
 from stedi.storage import Storage
 
-__all__ = ["MANIFEST", "THE_LAKE", "FeedRecord", "FileRecord", "InputRecord", "LedgerRecord", "Manifest", "TableRecord"]
+__all__ = [
+    "MANIFEST",
+    "THE_LAKE",
+    "THE_SAMPLE",
+    "FeedRecord",
+    "FileRecord",
+    "InputRecord",
+    "LedgerRecord",
+    "Manifest",
+    "TableRecord",
+]
 
 MANIFEST = "_stedi/manifest.json"
 THE_LAKE = "."
+"""Stands in a manifest for landing data in the lake itself, which may be moved."""
+
+THE_SAMPLE = "sample:"
+"""Stands in a manifest for the bundled sample, which is where this installation is."""
+
 _FORMAT = 1
 
 
@@ -120,7 +136,9 @@ class Manifest:
         return {name: feed.rows for name, feed in self.feeds.items()} | {n: t.rows for n, t in self.tables.items()}
 
     def landing_of(self, lake: Storage) -> str:
-        """Return where the landing data is: a lake that holds its own may have been moved since."""
+        """Return where the landing data is, for a lake or an installation that may have been moved since."""
+        if self.landing == THE_SAMPLE:
+            return str(bundled_sample() or self.landing)
         return lake.uri if self.landing == THE_LAKE else self.landing
 
     def dump(self) -> bytes:

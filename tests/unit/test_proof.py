@@ -162,7 +162,7 @@ def test_a_name_is_only_a_name(name: str, folder: str, proofs_of: Prove, engine:
         decoy.write_bytes(BAD)
     file.write_bytes(GOOD)
     if "\\" in name and "*" in folder:  # DuckDB has no spelling for both in one path
-        with pytest.raises(EnvironmentFault, match="rename|backslash"):
+        with pytest.raises(EnvironmentFault, match=r"rename|backslash"):
             proof._by_duckdb(engine, FEED, [file])
         return
     assert proofs_of(file) == {file: 1}
