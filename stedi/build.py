@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
-from dataclasses import dataclass, field, replace
+from contextlib import nullcontext
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,137 +17,23 @@ from typing import TYPE_CHECKING
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed
-from stedi.listing import Listing, check_unchanged, list_feed
+from stedi.listing import check_unchanged, list_feed
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
+from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
 from stedi.stages import STAGES
 from stedi.storage import Storage, open_storage, this_process
 
 if TYPE_CHECKING:
-    from stedi.engine import Engine
     from stedi.landing import Landed
-    from stedi.relations import Relations
 
 __all__ = ["Run", "build"]
-
-IN_MEMORY_SHARE = 0.4
-"""Landing is loaded into memory where its JSON is at most this share of the memory limit."""
 
 SPLIT_FROM_BYTES = 20_000_000_000
 """From so much landing JSON on, tables are written as several files of about SPLIT_SIZE."""
 
 SPLIT_SIZE = "1GB"
-
-ONE_THREAD_BELOW_BYTES = 32_000_000
-"""Below so much landing JSON DuckDB works on one thread: as fast for so little, and building again gives the same
-bytes. On several threads the rows are the same, but their order and the row groups depend on which was first."""
-
-Progress = Callable[[str, int, int], None]
-"""Told what is being done, how many parts of the build are done, and of how many."""
-
-
-def _silent(what: str, done: int, total: int) -> None:
-    """Report progress to nobody."""
-
-
-@dataclass
-class Run:
-    """The record of one run: what was asked, then what each step found."""
-
-    lake: Storage
-    landing: Storage
-    strict: bool = False
-    force: bool = False
-    memory_limit: str | None = None
-    progress: Progress = _silent
-    trace: Callable[[str], None] | None = None
-
-    started: float = field(default_factory=time.perf_counter)
-    resources: ExitStack = field(default_factory=ExitStack)
-    recovered: bool = False
-    published: Manifest | None = None
-    listings: dict[str, Listing] = field(default_factory=dict)
-    inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    order: list[str] = field(default_factory=list)
-    ids: dict[str, str] = field(default_factory=dict)
-    stale: dict[str, str] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    landed: dict[str, Landed] = field(default_factory=dict)
-    made: dict[str, TableRecord] = field(default_factory=dict)
-    moves: list[tuple[str, str]] = field(default_factory=list)
-    deletes: list[str] = field(default_factory=list)
-    ledger: list[LedgerRecord] = field(default_factory=list)
-    audits: list[str] = field(default_factory=list)
-    manifest: Manifest | None = None
-
-    _engine: Engine | None = None
-    _relations: Relations | None = None
-    _parts_done: int = 0
-
-    @property
-    def engine(self) -> Engine:
-        """The engine of this run, opened at first use."""
-        if self._engine is None:
-            from stedi.engine import Engine
-
-            spill = self.lake.workspace(f"{STAGING}/spill")
-            threads = 1 if _size(self) < ONE_THREAD_BELOW_BYTES else None
-            engine = Engine(memory_limit=self.memory_limit, threads=threads, spill=spill, trace=self.trace)
-            self._engine = self.resources.enter_context(engine)
-        return self._engine
-
-    @property
-    def relations(self) -> Relations:
-        """The tables of the lake as this build sees them: published ones until they are made anew."""
-        if self._relations is None:
-            from stedi.relations import Relations
-
-            size = _size(self)
-            self._relations = Relations(
-                self.engine,
-                self.land,
-                {name: [self.lake.local(f.path) for f in t.files] for name, t in self._standing().items()},
-                in_memory=size <= IN_MEMORY_SHARE * self.engine.memory_limit(),
-            )
-        return self._relations
-
-    def land(self, name: str) -> Landed:
-        """Prove or sieve a feed, once."""
-        if name not in self.landed:
-            from stedi.landing import land
-
-            remembered = self.published.feeds.get(name) if self.published and self.same_landing else None
-            workspace = self.lake.workspace(STAGING)
-            in_memory = self.relations.in_memory
-            self.landed[name] = land(
-                self.engine, self.landing, self.listings[name], workspace, remembered, in_memory=in_memory
-            )
-        return self.landed[name]
-
-    @property
-    def same_landing(self) -> bool:
-        """Whether the last build read the same landing folder."""
-        return self.published is not None and self.published.landing_of(self.lake) == self.landing.uri
-
-    def done(self, what: str) -> None:
-        """Report that the next part of the build begins."""
-        self.progress(what, self._parts_done, len(self.stale) + 3)
-        self._parts_done += 1
-
-    def _standing(self) -> dict[str, TableRecord]:
-        return {n: t for n, t in self.published.tables.items() if n not in self.stale} if self.published else {}
-
-    def tables(self) -> dict[str, TableRecord]:
-        """Return every table as it will stand: those that stay and those made by this run, in contract order."""
-        found = self._standing() | self.made
-        return {name: found[name] for name in TABLES if name in found}
-
-    def feeds(self) -> dict[str, FeedRecord]:
-        """Return every feed as it was read, by this run or by an earlier one."""
-        earlier = self.published.feeds if self.published else {}
-        return {f.name: self.landed[f.name].record if f.name in self.landed else earlier[f.name] for f in FEEDS}
 
 
 def build(
@@ -157,7 +43,7 @@ def build(
     strict: bool = False,
     force: bool = False,
     memory_limit: str | None = None,
-    progress: Progress = _silent,
+    progress: Progress = silent,
     trace: Callable[[str], None] | None = None,
     storage: Storage | None = None,
 ) -> Run:
@@ -239,7 +125,7 @@ def _read(run: Run) -> bool:
 
 def _make(run: Run) -> bool:
     """Run the stale stages into the staging folder, in order."""
-    split = SPLIT_SIZE if _size(run) >= SPLIT_FROM_BYTES else None
+    split = SPLIT_SIZE if run.size >= SPLIT_FROM_BYTES else None
     for name in run.stale:
         run.done(f"making {name}")
         run.made[name] = _make_table(run, name, split)
@@ -290,11 +176,6 @@ def _publish(run: Run) -> bool:
     run.deletes += _superseded(run.published, run.manifest)
     publish(run.lake, run.moves, run.deletes, run.manifest)
     return True
-
-
-def _size(run: Run) -> int:
-    """Return the bytes of landing JSON of a run, about."""
-    return sum(listing.size for listing in run.listings.values())
 
 
 def _make_table(run: Run, name: str, split: str | None) -> TableRecord:

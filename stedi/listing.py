@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from stedi import rule
-from stedi.contracts import TABLES, Table
+from stedi.contracts import FEEDS, TABLES, Table
 from stedi.errors import EnvironmentFault
 from stedi.manifest import FeedRecord
 from stedi.plan import build_id
@@ -50,12 +50,28 @@ def list_feed(storage: Storage, feed: Table) -> Listing:
         hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
         (left if hidden or not entry.path.lower().endswith(SUFFIXES) else files).append(entry)
     if not files:
-        raise EnvironmentFault(
-            f"{storage.uri}/{feed.prefix}: no landing files of {feed.feed}",
-            fix=f"put newline-delimited JSON there ({', '.join(SUFFIXES)}), or name another folder with --landing;"
-            " `stedi sample DIR` makes data to try",
-        )
+        raise _nothing(storage, feed, left)
     return Listing(feed, tuple(files), tuple(entry.path for entry in left))
+
+
+def _nothing(storage: Storage, feed: Table, left: Sequence[Entry]) -> EnvironmentFault:
+    """Return the error for a feed that has nothing to read."""
+    to_try = "`stedi sample DIR` makes data to try"
+    if not storage.local("").exists():
+        return EnvironmentFault(
+            f"{storage.uri}: there is no such folder",
+            fix=f"name the folder that holds {feed.prefix} with --landing; {to_try}",
+        )
+    what = f"{storage.uri}/{feed.prefix}: no landing files of {feed.feed}"
+    if any(f"{storage.uri}/".endswith(f"/{known.prefix}") for known in FEEDS):
+        return EnvironmentFault(what, fix=f"name the folder above: --landing {PurePosixPath(storage.uri).parents[1]}")
+    if left:
+        what += f", only others, as {left[0].path}"
+    return EnvironmentFault(
+        what,
+        fix=f"put newline-delimited JSON there ({', '.join(SUFFIXES)}), or name another folder with --landing;"
+        f" {to_try}",
+    )
 
 
 def check_unchanged(storage: Storage, listings: Iterable[Listing]) -> None:

@@ -27,4 +27,8 @@ def mask_key(key: str) -> str:
 def scrub(message: str) -> str:
     """Return an engine's message, first line, without quoted values and anything like an email."""
     lines = _QUOTED.sub("'***'", message.strip()).splitlines()
-    return _EMAIL.sub("***", lines[0]) if lines else "no reason given"
+    if not lines:
+        return "no reason given"
+    first = _EMAIL.sub("***", lines[0])
+    # what was taken out may hold the parenthesis that this one closes
+    return first.replace("'***')", "'***'") if first.count(")") > first.count("(") else first

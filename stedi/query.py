@@ -20,6 +20,7 @@ from stedi.engine import Engine, explain, glob_safe
 from stedi.errors import StediError, UsageError
 from stedi.lake import QUARANTINE, Lake
 from stedi.masking import scrub
+from stedi.settings import nearest
 
 __all__ = ["Answer", "ask", "count", "explain_query", "parse", "translated"]
 
@@ -44,6 +45,9 @@ _VALUE = re.compile(r"[\"':]|(?<![A-Za-z0-9_])[-+]?\d|\d{4}")
 _TARGET = re.compile(
     r" (?:to|type) (U?INT\d+|(?:U?(?:TINY|SMALL|BIG|HUGE)INT)|INTEGER|DOUBLE|FLOAT|DECIMAL|BOOL|DATE|TIME\w*|UUID)\b"
 )
+# DuckDB's guess may be a table of its catalogue
+_NO_TABLE = re.compile(r"(Table with name ([^\n]*) does not exist)!(?:\nDid you mean [^\n]*)?")
+_NAMES = (*TABLES, QUARANTINE)
 _PIVOT_ANYWHERE = re.compile(r"\bpivot\b", re.IGNORECASE)  # names of its columns are values of the data
 
 
@@ -130,7 +134,8 @@ def explain_query(error: duckdb.Error, query: str) -> StediError:
     if isinstance(error, _OF_THE_TEXT) and not _PIVOT_ANYWHERE.search(query):
         fix = "correct the query"
         if isinstance(error, duckdb.CatalogException):
-            fix = f"the tables are {', '.join(TABLES)}, quarantine"
+            fix = f"the tables are {', '.join(_NAMES)}"
+            text = _NO_TABLE.sub(lambda found: f"{found[1]}{nearest(found[2], _NAMES)}", text)
         return UsageError(text, fix=fix)
     return UsageError(f"{_masked(text)}{place}", fix="correct the query; values of the data are not shown in errors")
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import duckdb
 
 from stedi.audit import audits_of, ledger_of, prepare, run_audits
-from stedi.build import IN_MEMORY_SHARE
 from stedi.contracts import TABLES
 from stedi.engine import build_of, explain, glob_safe
 from stedi.errors import EnvironmentFault, StediError, UsageError
@@ -25,6 +24,7 @@ from stedi.lake import Lake
 from stedi.listing import see_landing
 from stedi.manifest import FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.relations import Relations
+from stedi.run import IN_MEMORY_SHARE
 from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
 from stedi.storage import faults, open_storage

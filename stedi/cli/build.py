@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,8 +10,8 @@ import click
 
 from stedi.build import Run
 from stedi.build import build as build_lake
-from stedi.cli.options import as_json, lake, memory_limit, option
-from stedi.cli.output import note, print_json, print_table, shown, write
+from stedi.cli.options import as_json, folders, lake, memory_limit, option
+from stedi.cli.output import note, print_json, print_lines, print_table, shown, write
 from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
@@ -34,6 +35,7 @@ Examples:
 @option(
     "--landing",
     metavar="URI",
+    shell_complete=folders,
     help="Folder of the landing data. [default: the lake itself where it holds landing data, else where it was last"
     " built from, else the bundled sample]",
 )
@@ -96,13 +98,11 @@ def _print(run: Run, parts: Mapping[str, float]) -> None:
         took = f"{seconds[name]:.2f}" if name in seconds else "as before"
         rows.append((TABLES[name].zone, name, f"{count:,}", took))
     print_table(("zone", "table", "rows", "seconds"), rows, right=("rows", "seconds"))
-    write("\n" + "".join(f"{line}\n" for line in manifest.ledger))
-    write("".join(f"{line}\n" for line in _quarantine_lines(run, manifest)))
-    where = f"lake {run.lake.uri}, from {run.landing.uri}"
-    write(f"\n{shown(where)}\n")
+    print_lines("", *map(str, manifest.ledger), *_quarantine_lines(run, manifest))
+    print_lines("", shown(f"lake {run.lake.uri}, from {run.landing.uri}"))
     if run.stale:
         took = ", ".join(f"{verb} {seconds:.2f} s" for verb, seconds in _by_step(parts).items())
-        write(f"{len(run.audits)} audits passed; {took}; {manifest.seconds:.2f} s in all\n")
+        print_lines(f"{len(run.audits)} audits passed; {took}; {manifest.seconds:.2f} s in all")
 
 
 def _manifest(run: Run) -> Manifest:
@@ -132,9 +132,11 @@ def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
         if feed.quarantined:
             reasons = ", ".join(f"{count:,} {reason}" for reason, count in feed.reasons.items())
             lines.append(f"{TABLES[name].feed} quarantined: {reasons}")
-            lines += [f"  in {shown(run.lake.uri)}/{file.path}" for file in feed.quarantine]
+    if lines:
+        lines.append(f'see them: stedi query --lake {shlex.quote(shown(run.lake.uri))} "from quarantine"')
+    for feed in manifest.feeds.values():
         lines += [
-            f"{shown(file.path)}: unknown keys {', '.join(file.unknown_keys)}"
+            f"{shown(file.path)}: unknown keys {', '.join(file.unknown_keys)} (values not kept)"
             for file in feed.files
             if file.unknown_keys
         ]

@@ -61,6 +61,7 @@ def _failed(error: StediError) -> int:
             _say(f"  {problem}")
     if error.fix:
         _say(f"Fix: {error.fix}")
+    error.__notes__ = []  # the fix, which a trace would say once more
     _trace()
     return error.exit_code
 

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-__all__ = ["as_json", "lake", "memory_limit", "option"]
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+__all__ = ["as_json", "folders", "lake", "memory_limit", "option"]
+
+_SIZE = re.compile(r"\d+(?:\.\d+)? ?(?:[KMGT]i?B?|%)", re.IGNORECASE)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,16 +24,34 @@ def option(flag: str, /, *names: str, **settings: Any) -> Callable[[F], F]:
     return click.option(flag, *names, envvar=variable, **settings)
 
 
+def folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Have the shell complete a folder's name."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="dir")]
+
+
 def lake(command: F) -> F:
     """Add --lake."""
-    return option("--lake", metavar="URI", default="lake", show_default=True, help="Folder of the lake.")(command)
+    return option(
+        "--lake", metavar="URI", default="lake", show_default=True, shell_complete=folders, help="Folder of the lake."
+    )(command)
 
 
 def memory_limit(command: F) -> F:
     """Add --memory-limit."""
     return option(
-        "--memory-limit", metavar="SIZE", help="Memory DuckDB may use, as 2GB or 800MB; the rest spills to disk."
+        "--memory-limit",
+        metavar="SIZE",
+        callback=_size,
+        help="Memory DuckDB may use, as 2GB, 800MB or 50%; the rest spills to disk.",
     )(command)
+
+
+def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not _SIZE.fullmatch(value):
+        raise click.BadParameter(f"{value!r} is no size, as 2GB, 800MB or 50%.")
+    return value
 
 
 def as_json(command: F) -> F:

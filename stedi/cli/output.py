@@ -5,12 +5,24 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import sys
+import textwrap
 from collections.abc import Sequence
 
 import click
 
-__all__ = ["note", "plain_table", "print_json", "print_table", "shown", "write"]
+__all__ = [
+    "folded",
+    "note",
+    "plain_table",
+    "print_json",
+    "print_lines",
+    "print_table",
+    "shown",
+    "terminal_width",
+    "write",
+]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
@@ -35,6 +47,30 @@ def write(text: str) -> bool:
 def note(text: str) -> None:
     """Write a line to stderr."""
     click.echo(text, err=True)
+
+
+def terminal_width() -> int:
+    """Return how many columns the terminal has."""
+    return shutil.get_terminal_size().columns
+
+
+def folded(line: str, indent: str = "    ") -> str:
+    """Return a line as the lines it takes on this terminal, broken at blanks only; `indent` begins the later ones."""
+    if len(line) <= terminal_width():
+        return line
+    return textwrap.fill(
+        line,
+        terminal_width(),
+        subsequent_indent=indent,
+        replace_whitespace=False,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+def print_lines(*lines: str) -> None:
+    """Write lines of text to stdout, on a terminal folded between words."""
+    write("".join(f"{folded(line) if sys.stdout.isatty() else line}\n" for line in lines))
 
 
 def print_json(document: object) -> None:
@@ -73,7 +109,7 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False, show_edge=False)
     for name in columns:
         table.add_column(Text(name), justify="right" if name in right else "left", no_wrap=True)
     for row in rows:
@@ -82,4 +118,6 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
     console = Console(width=sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) + 2)
     with console.capture() as capture:
         console.print(table, crop=False)
-    return "\n".join(line.rstrip() for line in capture.get().strip("\n").splitlines()) + "\n"
+    lines = [line.rstrip() for line in capture.get().splitlines()]
+    # the rule alone is cut: wrapped it would be two
+    return "".join(f"{line[: terminal_width()] if set(line) <= {'─', ' '} else line}\n" for line in lines)

@@ -43,11 +43,11 @@ class _Shown:
         if self._bar is None:
             if self._seconds() < BAR_AFTER:
                 return
-            self._bar = self._new_bar(total)
+            self._bar = self._new_bar(what, total)
         bar, task = self._bar
         bar.update(task, description=what, completed=done, total=total)
 
-    def _new_bar(self, total: int) -> tuple[Progress, TaskID]:
+    def _new_bar(self, what: str, total: int) -> tuple[Progress, TaskID]:
         from rich.console import Console
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -59,8 +59,9 @@ class _Shown:
             console=Console(stderr=True),
             transient=True,
         )
+        task = bar.add_task(what, total=total)  # before the bar is drawn for the first time
         self._resources.enter_context(bar)
-        return bar, bar.add_task("", total=total)
+        return bar, task
 
     def _line(self, text: str) -> None:
         click.echo(f"{self._seconds():6.1f} s  {text}", err=True)

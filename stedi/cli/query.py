@@ -16,7 +16,7 @@ import click
 
 from stedi.cli.options import lake as lake_option
 from stedi.cli.options import memory_limit, option
-from stedi.cli.output import note, plain_table, shown, write
+from stedi.cli.output import folded, note, plain_table, shown, terminal_width, write
 from stedi.errors import UsageError
 from stedi.settings import FORMATS
 
@@ -38,7 +38,8 @@ Examples:
 
 \b
 Tables are named as in `stedi build`; `quarantine` holds the bad lines of every feed: feed, file, line,
-reason, raw. A table shows 200 characters of a value; csv (RFC 4180, NULL is an empty field) and json
+reason, raw. A table shows 200 characters of a value, and on a terminal that is too narrow for it a line
+for each column; csv (RFC 4180, NULL is an empty field) and json
 (an array of objects, NaN and infinity are null) hold all of them. Bytes, as quarantine.raw, are written
 as UTF-8 text, and what is no UTF-8 as \\xNN.
 """,
@@ -108,8 +109,24 @@ def _print_table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Non
     # a long result is for a pager or a file, where what rich draws would not be read
     numbers = [name for at, name in enumerate(columns) if all(isinstance(r[at], int | float | None) for r in rows)]
     cells = [tuple(_cell(value) for value in row) for row in rows]
-    write(plain_table(tuple(map(shown, columns)), cells, numbers))
+    write(_fitting(tuple(map(shown, columns)), cells, numbers))
     write(f"({len(rows):,} {'row' if len(rows) == 1 else 'rows'})\n")
+
+
+def _fitting(columns: Sequence[str], cells: Sequence[Sequence[str]], numbers: Sequence[str]) -> str:
+    """Return a table; on a terminal that is too narrow for it one block of lines a row, as psql's \\x."""
+    table = plain_table(columns, cells, numbers)
+    if not cells or not sys.stdout.isatty() or max(map(len, table.splitlines())) <= terminal_width():
+        return table
+    widest = max(map(len, columns))
+    blocks = (
+        "".join(
+            folded(f"{name.ljust(widest)}  {value}", indent=" " * (widest + 2)) + "\n"
+            for name, value in zip(columns, row, strict=True)
+        )
+        for row in cells
+    )
+    return "\n".join(blocks) + "\n"
 
 
 def _cell(value: object) -> str:

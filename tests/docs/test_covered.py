@@ -14,10 +14,11 @@ import click
 import pytest
 
 from stedi import __version__, manifest, plan, rule
-from stedi.build import IN_MEMORY_SHARE, ONE_THREAD_BELOW_BYTES, SPLIT_FROM_BYTES, SPLIT_SIZE
+from stedi.build import SPLIT_FROM_BYTES, SPLIT_SIZE
 from stedi.cli import COMMANDS, cli
 from stedi.contracts import TABLES
 from stedi.proof import POLARS_FROM_BYTES
+from stedi.run import IN_MEMORY_SHARE, ONE_THREAD_BELOW_BYTES
 from stedi.settings import OPTIONS
 from stedi.sieve import RAW_BYTES_KEPT, UNKNOWN_KEYS_KEPT
 from stedi.stages import AUDITS, FACTS, STAGES

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -24,8 +25,10 @@ def test_a_machine_that_is_ready(tmp_path: Path) -> None:
     assert [finding for finding in found.values() if finding.wrong] == []
     assert found["duckdb"].found.startswith("2.")
     assert found["lake"].state == "missing"
+    assert found["lake"].fix == f"run `stedi build --lake {tmp_path / 'lake'}`"
     assert "bundled sample" in found["landing"].found
     assert found["Java"].state == "missing"
+    assert "nox -s bench" in found["Java"].found
     assert all(finding.fix for finding in found.values() if finding.state != "ok")
     assert not (tmp_path / "lake").exists()
 
@@ -48,6 +51,17 @@ def test_a_lake(tmp_path: Path) -> None:
     assert look(tmp_path)["lake"].wrong
 
 
+def test_a_lake_whose_landing_is_gone(tmp_path: Path) -> None:
+    sample = bundled_sample()
+    assert sample is not None
+    shutil.copytree(sample, tmp_path / "landing")
+    build(tmp_path / "lake", tmp_path / "landing")
+    shutil.rmtree(tmp_path / "landing")
+    found = look(tmp_path / "lake")["landing"]
+    assert found.wrong
+    assert found.found == f"{tmp_path / 'landing'}: there is no such folder"
+
+
 def test_a_lake_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert look(tmp_path / "file" / "lake")["lake writable"].wrong
@@ -57,7 +71,7 @@ def test_landing_that_lacks_a_feed(tmp_path: Path) -> None:
     (tmp_path / "customer/landing").mkdir(parents=True)
     (tmp_path / "customer/landing/a.json").write_text("")
     found = look(tmp_path)["landing"]
-    assert found.state == "problem"
+    assert found.wrong
     assert "step_trainer/landing/" in found.found
 
 

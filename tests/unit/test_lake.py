@@ -118,6 +118,26 @@ def test_landing_of_unclean_files_and_quarantine(dirty: Path) -> None:
     assert not folder.exists()
 
 
+def test_a_closed_lake_is_opened_anew_by_its_next_use(dirty: Path) -> None:
+    with Lake.open(dirty / "lake") as lake:
+        before = lake.table("customer_landing").pl()
+        folder = lake.workspace
+    assert not folder.exists()
+    assert lake.table("customer_landing").pl().equals(before)
+    assert len(lake.table("customer_trusted").pl()) == lake.tables["customer_trusted"]
+    again = lake.workspace
+    assert again != folder
+    lake.close()
+    lake.close()
+    assert not again.exists()
+
+
+def test_an_error_carries_its_fix(built: Path) -> None:
+    with Lake.open(built) as lake, pytest.raises(UsageError) as caught:
+        lake.table("nope")
+    assert caught.value.__notes__ == [f"Fix: {caught.value.fix}"]
+
+
 def test_forgotten_lake_removes_its_private_folder(dirty: Path) -> None:
     lake = Lake.open(dirty / "lake")
     lake.table("customer_landing").pl()

@@ -127,6 +127,41 @@ def test_an_endless_line_in_one_file_spoils_no_other(trouble: bytes, proofs_of: 
     assert proofs_of(*files) == {file: None if file == files[3] else 1 for file in files}
 
 
+BUFFER = 16_777_212
+"""Bytes that DuckDB's JSON reader takes at a time; on several threads it forgets a last single byte."""
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("content", [b"x", b"\x00", b"{", b'"', b"1", b"\xff"])
+def test_a_file_of_one_byte_is_a_bad_line(content: bytes, threads: int, tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_bytes(content)
+    with Engine(threads=threads) as engine:
+        assert proof._by_duckdb(engine, FEED, [file]) == {file: None}
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("over", [-1, 0, 1, 2, 3])
+@pytest.mark.parametrize("ending", [b"", b"\n"], ids=["open", "closed"])
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gz"])
+def test_the_last_line_counts_wherever_a_read_buffer_ends(
+    zipped: bool, ending: bytes, over: int, threads: int, tmp_path: Path
+) -> None:
+    line = strategies.reading(user=f'"{"a" * 1_000}"') + b"\n"
+    rows, rest = divmod(BUFFER + over, len(line))
+    last = strategies.reading(user=f'"{"b" * (rest + 1_001 - len(ending))}"') + ending
+    content = line * (rows - 1) + last
+    assert len(content) == BUFFER + over
+    file = tmp_path / ("a.json.gz" if zipped else "a.json")
+    file.write_bytes(gzip.compress(content, 1) if zipped else content)
+    with Engine(threads=threads) as engine:
+        [(_, proven)] = proof._by_duckdb(engine, FEED, [file]).items()
+        assert proven in (rows, None)  # a file that is not proven goes through the sieve
+        if proven:
+            engine.view_json(FEED, [file])
+            assert engine.run("typed read", f'select count(*), sum("timestamp") from {FEED.name}') == [(rows, rows)]
+
+
 def test_a_file_that_is_gone_spoils_no_other(proofs_of: Prove, tmp_path: Path) -> None:
     files = [tmp_path / "a.json", tmp_path / "gone.json", tmp_path / "b.json"]
     for file in (files[0], files[2]):
