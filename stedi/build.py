@@ -6,6 +6,7 @@ is something to build.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
-from stedi.errors import AuditFailed, CheckFailed
+from stedi.errors import AuditFailed, CheckFailed, UsageError
 from stedi.listing import check_unchanged, list_feed
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
@@ -71,6 +72,10 @@ def build(
         progress=progress,
         trace=trace,
     )
+    if f"{run.landing.uri}{os.sep}".startswith(str(run.lake.local("_stedi")) + os.sep):
+        raise UsageError(
+            f"{run.landing.uri}: is inside _stedi, which builds clear", fix="put the landing data elsewhere"
+        )
     with run.resources:
         for step in (_look, _lock, _look, _read, _make, _audit, _publish):
             if step(run):
@@ -118,6 +123,12 @@ def _read(run: Run) -> bool:
                 f"{TABLES[name].feed}: none of its {feed.quarantined:,} lines is a row of this feed; the tables made"
                 " from it are empty (one JSON object a line, keys as in docs/lakehouse.md?)"
             )
+    withdrawals = run.feeds()["customer_landing"].quarantined
+    if withdrawals:
+        run.notes.append(
+            f"customer: a withdrawal of consent that stands in a quarantined line has no effect; look at the"
+            f" {withdrawals:,} lines"
+        )
     for name, landed in run.landed.items():
         run.landed[name].record = _stage_quarantine(run, landed)
     return False

@@ -112,7 +112,7 @@ class Engine:
         """Return the memory limit in bytes."""
         [(text,)] = self.run("memory limit", "select current_setting('memory_limit')")
         number, unit = re.fullmatch(r"([\d.]+) ?(\w+)", text).groups()  # type: ignore[union-attr]
-        powers = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4}
+        powers = {"bytes": 0, "KiB": 1, "MiB": 2, "GiB": 3, "TiB": 4, "PiB": 5, "EiB": 6}
         return int(float(number) * 1024 ** powers[unit])
 
     def view_json(self, table: Table, files: Sequence[Path], *, name: str | None = None) -> None:

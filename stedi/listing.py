@@ -11,7 +11,7 @@ from stedi.contracts import FEEDS, TABLES, Table
 from stedi.errors import EnvironmentFault
 from stedi.manifest import FeedRecord
 from stedi.plan import build_id
-from stedi.storage import Entry, Storage
+from stedi.storage import NOT_A_FILE, Entry, Storage
 
 __all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "see_landing"]
 
@@ -48,7 +48,8 @@ def list_feed(storage: Storage, feed: Table) -> Listing:
     left: list[Entry] = []
     for entry in storage.list(feed.prefix):
         hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
-        (left if hidden or not entry.path.lower().endswith(SUFFIXES) else files).append(entry)
+        readable = not hidden and entry.path.lower().endswith(SUFFIXES) and entry.version != NOT_A_FILE
+        (files if readable else left).append(entry)
     if not files:
         raise _nothing(storage, feed, left)
     return Listing(feed, tuple(files), tuple(entry.path for entry in left))

@@ -7,9 +7,10 @@ holds no personal data: counts, hashes, file names and reasons only.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault
 from stedi.settings import bundled_sample
 from stedi.storage import Storage
@@ -24,7 +25,11 @@ __all__ = [
     "LedgerRecord",
     "Manifest",
     "TableRecord",
+    "is_published",
 ]
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MANIFEST = "_stedi/manifest.json"
 THE_LAKE = "."
@@ -34,6 +39,9 @@ THE_SAMPLE = "sample:"
 """Stands in a manifest for the bundled sample, which is where this installation is."""
 
 _FORMAT = 1
+_SIMPLE: dict[str, tuple[type, ...]] = {"str": (str,), "int": (int,), "bool": (bool,), "float": (int, float)}
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +161,19 @@ class Manifest:
             return None
         try:
             return _parse(json.loads(data))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise EnvironmentFault(
                 f"{storage.uri}/{MANIFEST}: is not a manifest this version can read",
                 fix="delete that file and run `stedi build`: everything is built again",
             ) from error
+
+
+def is_published(path: str) -> bool:
+    """Return whether a path under the lake root is one a build may write or delete: a table's file or a quarantine."""
+    folder, _, name = path.rpartition("/")
+    made = [table.prefix for table in TABLES.values() if table.zone != "landing"]
+    quarantines = [f"_quarantine/{feed.feed}/" for feed in FEEDS]
+    return f"{folder}/" in (*made, *quarantines) and name.endswith(".parquet")
 
 
 def _parse(raw: dict[str, Any]) -> Manifest:
@@ -165,16 +181,39 @@ def _parse(raw: dict[str, Any]) -> Manifest:
         raise ValueError("another format")
     feeds = {name: _parse_feed(feed) for name, feed in raw.pop("feeds").items()}
     tables = {name: _parse_table(table) for name, table in raw.pop("tables").items()}
-    ledger = tuple(LedgerRecord(**entry) for entry in raw.pop("ledger"))
-    return Manifest(feeds=feeds, tables=tables, ledger=ledger, audits=tuple(raw.pop("audits")), **raw)
+    if feeds.keys() - {feed.name for feed in FEEDS} or tables.keys() - TABLES.keys():
+        raise ValueError("tables that are none of ours")
+    ledger = tuple(_typed(LedgerRecord(**entry)) for entry in raw.pop("ledger"))
+    return _typed(Manifest(feeds=feeds, tables=tables, ledger=ledger, audits=tuple(raw.pop("audits")), **raw))
+
+
+def _typed(record: T) -> T:
+    """Return a record whose simple fields hold what they are declared to hold; TypeError otherwise."""
+    for declared in fields(record):
+        value = getattr(record, declared.name)
+        allowed = _SIMPLE.get(str(declared.type))
+        if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
+            raise TypeError(declared.name)
+    return record
+
+
+def _parse_files(raw: list[dict[str, Any]]) -> tuple[FileRecord, ...]:
+    files = tuple(_typed(FileRecord(**file)) for file in raw)
+    if not all(is_published(file.path) for file in files):
+        raise ValueError("a file that no build writes")
+    return files
 
 
 def _parse_feed(raw: dict[str, Any]) -> FeedRecord:
-    files = tuple(InputRecord(**{**file, "unknown_keys": tuple(file["unknown_keys"])}) for file in raw.pop("files"))
-    quarantine = tuple(FileRecord(**file) for file in raw.pop("quarantine"))
-    return FeedRecord(files=files, quarantine=quarantine, left=tuple(raw.pop("left")), **raw)
+    files = tuple(
+        _typed(InputRecord(**{**file, "unknown_keys": tuple(file["unknown_keys"])})) for file in raw.pop("files")
+    )
+    if any(type(count) is not int for count in raw["reasons"].values()):
+        raise TypeError("reasons")
+    quarantine = _parse_files(raw.pop("quarantine"))
+    return _typed(FeedRecord(files=files, quarantine=quarantine, left=tuple(raw.pop("left")), **raw))
 
 
 def _parse_table(raw: dict[str, Any]) -> TableRecord:
-    files = tuple(FileRecord(**file) for file in raw.pop("files"))
-    return TableRecord(files=files, inputs=tuple(raw.pop("inputs")), **raw)
+    files = _parse_files(raw.pop("files"))
+    return _typed(TableRecord(files=files, inputs=tuple(raw.pop("inputs")), **raw))

@@ -21,7 +21,7 @@ def mask(value: object) -> str:
 
 def mask_key(key: str) -> str:
     """Return a JSON key of unknown data: as it is where it looks like a name, masked where it does not."""
-    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_.-]{0,39}", key) else mask(key)
+    return key if re.fullmatch(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}", key) else mask(key)
 
 
 def scrub(message: str) -> str:

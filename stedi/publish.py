@@ -10,9 +10,10 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from stedi.errors import EnvironmentFault, LakeBusy
-from stedi.manifest import MANIFEST, FileRecord, Manifest
+from stedi.manifest import MANIFEST, FileRecord, Manifest, is_published
 from stedi.storage import Storage, make_private, this_process
 
 __all__ = ["JOURNAL", "LOCK", "STAGING", "needs_recovery", "publish", "recover", "settle", "staged_record"]
@@ -37,13 +38,13 @@ def staged_record(file: Path, target: str) -> FileRecord:
 def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequence[str], manifest: Manifest) -> None:
     """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's.
 
-    EnvironmentFault, and nothing is changed, where a folder is in the way of a file.
+    EnvironmentFault, and nothing is changed, where a file cannot be put in its place.
     """
     staged_manifest, staged_journal = f"{STAGING}/manifest.json", f"{STAGING}/journal.json"
     storage.write(staged_manifest, manifest.dump())
     moves = [*moves, (staged_manifest, MANIFEST)]
     for path in (*(final for _, final in moves), *deletes):
-        storage.stat(path)
+        storage.make_ready(path)
     steps = {"moves": moves, "deletes": deletes}
     storage.write(staged_journal, (json.dumps(steps, indent=1) + "\n").encode())
     try:
@@ -69,9 +70,8 @@ def recover(storage: Storage) -> bool:
     journal = storage.read(JOURNAL)
     if journal is not None:
         try:
-            steps = json.loads(journal)
-            moves, deletes = [(str(a), str(b)) for a, b in steps["moves"]], [str(path) for path in steps["deletes"]]
-        except (ValueError, TypeError, KeyError) as error:
+            moves, deletes = _parse(json.loads(journal))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise EnvironmentFault(
                 f"{storage.uri}/{JOURNAL}: is damaged, so a stopped build cannot be finished",
                 fix="delete that file and run `stedi build --force`",
@@ -99,6 +99,18 @@ def settle(storage: Storage) -> str:
             raise
         return f"{storage.uri}: a stopped build left files in _stedi/staging, and this user may not remove them"
     return ""
+
+
+def _parse(steps: dict[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the moves and deletes of a journal; ValueError for what no build writes into one."""
+    moves = [(staged, final) for staged, final in steps["moves"]]
+    deletes = list(steps["deletes"])
+    for staged, final in moves:
+        if not staged.startswith(f"{STAGING}/") or ".." in staged or not (final == MANIFEST or is_published(final)):
+            raise ValueError("a move that no build makes")
+    if not all(is_published(path) for path in deletes):
+        raise ValueError("a file that no build deletes")
+    return moves, deletes
 
 
 def _roll_forward(storage: Storage, moves: Iterable[tuple[str, str]], deletes: Iterable[str]) -> None:

@@ -22,6 +22,9 @@ from stedi.errors import EnvironmentFault, LakeBusy, UsageError
 
 __all__ = ["Entry", "LocalStorage", "Storage", "faults", "open_storage"]
 
+NOT_A_FILE = "not a file"
+"""The version of a pipe, socket or device: nothing to read."""
+
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
 
@@ -56,6 +59,10 @@ class Storage(Protocol):
         """Replace a small file in one step, durably."""
         ...
 
+    def make_ready(self, path: str) -> None:
+        """See that a staged file can be put in place at a path; EnvironmentFault says why not."""
+        ...
+
     def move(self, source: str, target: str) -> None:
         """Put a staged file in place in one step, over what was there."""
         ...
@@ -86,7 +93,7 @@ def open_storage(uri: str | os.PathLike[str]) -> Storage:
     if separator and scheme.isalnum() and len(scheme) > 1:
         raise UsageError(f"{text}: this version reads and writes local folders only", fix="give a local folder")
     # expanded as text: `./~` is a folder here, of which Path would make `~`
-    return LocalStorage(Path(os.path.expanduser(text)).absolute())  # noqa: PTH111 - as above
+    return LocalStorage(Path(os.path.expanduser(text)).resolve())  # noqa: PTH111 - as above
 
 
 @contextlib.contextmanager
@@ -125,10 +132,9 @@ class LocalStorage:
         start = self._at(prefix)
         with faults(f"cannot list {start}"):
             if start.exists():
-                for folder, _, names in os.walk(start, onerror=_raise):
-                    for name in names:
-                        file = Path(folder, name)
-                        status = _status(file)
+                for file in _walk(start):
+                    status = _status(file)
+                    if not stat.S_ISDIR(status.st_mode):
                         found.append(Entry(file.relative_to(self.root).as_posix(), status.st_size, _version(status)))
         return sorted(found, key=lambda entry: entry.path)
 
@@ -161,6 +167,20 @@ class LocalStorage:
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.replace(file)
+
+    def make_ready(self, path: str) -> None:
+        self.stat(path)
+        folder = self._at(path).parent
+        with faults(f"cannot put files into {folder}"):
+            _make_private(folder)
+            if not folder.resolve().is_relative_to(self.root.resolve()):
+                raise OSError(errno.EXDEV, "it is a link that leads out of the lake")
+            if folder.stat().st_dev != self.root.stat().st_dev:
+                raise OSError(
+                    errno.EXDEV, "it is on another disk than the lake, and files are put in place by renaming"
+                )
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, "permission denied")
 
     def move(self, source: str, target: str) -> None:
         file = self._at(target)
@@ -250,8 +270,20 @@ def _status(file: Path) -> os.stat_result:
         return file.lstat()
 
 
+def _walk(start: Path) -> Iterator[Path]:
+    """Yield the files below a folder, through links to folders too, but through each folder once."""
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(start, onerror=_raise, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        yield from (Path(folder, name) for name in names)
+
+
 def _version(status: os.stat_result) -> str:
-    return str(status.st_mtime_ns)
+    return str(status.st_mtime_ns) if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode) else NOT_A_FILE
 
 
 def _raise(error: OSError) -> None:

@@ -34,6 +34,12 @@ __all__ = ["EXPECTED", "Report", "verify"]
 EXPECTED = "expected.json"
 """At the root of the landing data, it names the rows that tables must have."""
 
+_AGAIN = "`stedi build --force --lake {lake} --landing {landing}` makes every table again"
+_AS_IT_IS = "`stedi build --lake {lake} --landing {landing}` builds from the landing data as they are now"
+_PUT_BACK = "put the landing files back that are gone, or build from other ones with --landing"
+_MOVE = "move files away that are none of the lake's"
+_COUNTS = "look at the landing data, or correct the expected counts in {expected}"
+
 Progress = Callable[[str, int, int], None]
 
 
@@ -41,7 +47,8 @@ Progress = Callable[[str, int, int], None]
 class Report:
     """What verification found: the rows of each table as they are, how many checks were made, and every problem.
 
-    `checks` counts what was looked at; `notes` are no problems, but worth knowing.
+    `checks` counts what was looked at; `fixes` says what to do, once for each kind of problem; `notes` are no problems,
+    but worth knowing.
     """
 
     lake: str
@@ -51,6 +58,7 @@ class Report:
     ledger: list[LedgerRecord] = field(default_factory=list)
     checks: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    fixes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -71,8 +79,13 @@ class _Verification:
     def manifest(self) -> Manifest:
         return self.lake.manifest
 
-    def problem(self, text: str) -> None:
-        self.report.problems.append(text)
+    def problem(self, text: str, fix: str = _AGAIN, *, expected: str = EXPECTED) -> None:
+        """Add a problem; `fix` is empty where it only follows from another."""
+        report = self.report
+        report.problems.append(text)
+        fix = fix.format(lake=report.lake, landing=report.landing, expected=expected)
+        if fix and fix not in report.fixes:
+            report.fixes.append(fix)
 
     def count(self, check: str) -> None:
         self.report.checks[check] = self.report.checks.get(check, 0) + 1
@@ -125,7 +138,7 @@ def verify(
             if progress:
                 progress(f"verifying {what}", done, len(steps))
             step(work)
-        _expected(work, counts)
+        _expected(work, counts, os.fspath(expected) if expected is not None else "")
         now = Manifest.load(opened.storage)
         if now is None or now.build != opened.manifest.build:
             raise StediError(f"{report.lake}: was published anew while it was verified", fix="run the command again")
@@ -143,13 +156,17 @@ def _files(work: _Verification) -> None:
             wrong = _wrong(work, file)
             if wrong:
                 work.problem(f"{file.path}: {wrong}")
-            if wrong == "is missing" and name in manifest.tables:
-                work.unread[name] = "a file is missing"
+            if wrong and name in manifest.tables:
+                work.unread[name] = (
+                    "a file is missing" if wrong == "is missing" else "a file is not as it was published"
+                )
     own = {file.path for files in recorded.values() for file in files}
     for prefix in [TABLES[name].prefix for name in STAGES] + [f"_quarantine/{TABLES[n].feed}/" for n in manifest.feeds]:
         for entry in storage.list(prefix):
             if entry.path not in own:
-                work.problem(f"{entry.path}: is none of this lake's files; whoever reads the folder reads it too")
+                work.problem(
+                    f"{entry.path}: is none of this lake's files; whoever reads the folder reads it too", _MOVE
+                )
 
 
 def _wrong(work: _Verification, file: FileRecord) -> str:
@@ -225,9 +242,9 @@ def _landing(work: _Verification) -> None:
     for name, record in work.manifest.feeds.items():
         work.count("feeds")
         seen = see_landing(landing, record)
-        for paths, what in ((seen.vanished, "is gone"), (seen.changed, "has changed")):
+        for paths, what, fix in ((seen.vanished, "is gone", _PUT_BACK), (seen.changed, "has changed", _AS_IT_IS)):
             for path in paths:
-                work.problem(f"{landing.uri}/{path}: this landing file {what} since the build; run `stedi build`")
+                work.problem(f"{landing.uri}/{path}: this landing file {what} since the build", fix)
         if seen.new:
             work.report.notes.append(
                 f"{name}: {len(seen.new)} new landing files since the build, as {landing.uri}/{seen.new[0]};"
@@ -251,7 +268,7 @@ def _landing(work: _Verification) -> None:
 def _ledger(work: _Verification) -> None:
     """Count again, from landing and published tables, where the lines of each feed went."""
     if work.unread:
-        work.problem(f"ledger: not checked, {_because(work.unread)}")
+        work.problem(f"ledger: not checked, {_because(work.unread)}", "")
         return
     with work.trying("ledger"):
         for feed, (kept, dropped, why) in ledger_of(_relations(work)).items():
@@ -279,7 +296,7 @@ def _audits(work: _Verification) -> None:
             name: why for name, why in work.unread.items() if audit in set(audits_of((name, f"{name}_lines"))) - always
         }
         if lacking:
-            work.problem(f"audit {audit}: not run, {_because(lacking)}")
+            work.problem(f"audit {audit}: not run, {_because(lacking)}", "")
             continue
         with work.trying(f"audit {audit}"):
             violations = run_audits(relations, [audit])
@@ -293,25 +310,30 @@ def _because(unread: Mapping[str, str]) -> str:
     return "; ".join(f"{name}: {why}" for name, why in unread.items())
 
 
-def _expected(work: _Verification, counts: Mapping[str, int] | None) -> None:
-    """Hold the rows of the tables against those that are expected."""
+def _expected(work: _Verification, counts: Mapping[str, int] | None, where: str) -> None:
+    """Hold the rows of the tables against those that are expected; `where` names the file that says so."""
     if counts is None:
         landing = open_storage(work.manifest.landing_of(work.lake.storage))
         found = landing.read(EXPECTED)
         if found is None:
             return
         try:
-            counts = _parse_expected(found, f"{landing.uri}/{EXPECTED}")
+            where = f"{landing.uri}/{EXPECTED}"
+            counts = _parse_expected(found, where)
         except UsageError as error:
-            work.problem(error.message)
+            work.problem(error.message, _COUNTS, expected=where)
             return
     rows = work.manifest.rows() | work.report.tables
     for name, count in counts.items():
         work.count("expected")
         if name not in rows:
-            work.problem(f"expected {count:,} rows of {name}: there is no such table{nearest(name, rows)}")
+            work.problem(
+                f"expected {count:,} rows of {name}: there is no such table{nearest(name, rows)}",
+                _COUNTS,
+                expected=where,
+            )
         elif rows[name] != count:
-            work.problem(f"{name}: has {rows[name]:,} rows, expected are {count:,}")
+            work.problem(f"{name}: has {rows[name]:,} rows, expected are {count:,}", _COUNTS, expected=where)
 
 
 def _read_expected(file: Path) -> dict[str, int]:

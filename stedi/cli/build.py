@@ -54,7 +54,7 @@ def build(
     with Parts() as progress:
         run = build_lake(
             lake,
-            landing or default_landing(lake),
+            default_landing(lake) if landing is None else landing,
             strict=strict,
             force=force,
             memory_limit=memory_limit,

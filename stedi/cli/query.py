@@ -114,7 +114,7 @@ def _print_table(columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> Non
 
 
 def _fitting(columns: Sequence[str], cells: Sequence[Sequence[str]], numbers: Sequence[str]) -> str:
-    """Return a table; on a terminal that is too narrow for it one block of lines a row, as psql's \\x."""
+    """Return a table; on a terminal that is too narrow for it one block of lines a row, as psql can."""
     table = plain_table(columns, cells, numbers)
     if not cells or not sys.stdout.isatty() or max(map(len, table.splitlines())) <= terminal_width():
         return table

@@ -7,12 +7,22 @@ from dataclasses import asdict
 import click
 
 from stedi.cli.options import as_json, lake, memory_limit, option
-from stedi.cli.output import note, print_json, print_table, shown, write
+from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.contracts import TABLES
 from stedi.errors import VerifyFailed
 
 __all__ = ["verify"]
+
+_CHECKS = {
+    "files": ("file", "files"),
+    "tables": ("table", "tables"),
+    "feeds": ("feed", "feeds"),
+    "ledger": ("ledger entry", "ledger entries"),
+    "audits": ("audit", "audits"),
+    "expected": ("expected count", "expected counts"),
+}
+"""What each check of a report is called, one and more."""
 
 
 @click.command(
@@ -51,15 +61,19 @@ def verify(*, lake: str, expected: str | None, memory_limit: str | None, as_json
     else:
         rows = [(TABLES[name].zone, name, f"{report.tables[name]:,}") for name in TABLES if name in report.tables]
         print_table(("zone", "table", "rows"), rows, right=("rows",))
-        write("\n" + "".join(f"{line}\n" for line in report.ledger))
-        checks = ", ".join(f"{count} {check}" for check, count in report.checks.items())
-        write(f"\nlake {shown(report.lake)}\nchecked: {checks}\n")
+        checks = ", ".join(_counted(count, *_CHECKS[check]) for check, count in report.checks.items())
+        if report.ledger:
+            print_lines("", *map(str, report.ledger))
+        print_lines("", f"lake {shown(report.lake)}", f"checked: {checks}")
         if report.ok:
-            write("nothing is wrong\n")
+            print_lines("nothing is wrong")
     if not report.ok:
         raise VerifyFailed(
-            f"{report.lake}: {len(report.problems)} problems",
+            f"{report.lake}: {_counted(len(report.problems), 'problem', 'problems')}",
             problems=[shown(problem) for problem in report.problems],
-            fix=f"`stedi build --force --lake {report.lake} --landing {report.landing}` makes every table again;"
-            " move files away that are none of the lake's",
+            fix="; ".join(report.fixes),
         )
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count:,} {one if count == 1 else more}"

@@ -13,7 +13,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -127,8 +127,10 @@ def test_help_loads_nothing_heavy(built: Path) -> None:
         (["query", "select 1", "--format", "xml"], "'xml' is not one of"),
         (["sample", "x", "--scale", "0"], "Invalid value for '--scale'"),
         (["sample", "x", "--dirty", "0.9"], "Fix: give a share"),
-        (["build", "--memory-limit", "much"], "memory limit much"),
-        (["build", "--landing", "nowhere"], "nowhere/customer/landing/: no landing files"),
+        (["build", "--memory-limit", "much"], "'much' is no size, as 2GB, 800MB or 50%"),
+        (["build", "--memory-limit", "2"], "'2' is no size"),
+        (["query", "select 1", "--memory-limit", "2 gigs"], "'2 gigs' is no size"),
+        (["build", "--landing", "nowhere"], "nowhere: there is no such folder"),
         (["build", "--lake", "s3://bucket/lake"], "s3://bucket/lake: this version"),
         (["verify"], "no lake was built here"),
         (["query", "select 1"], "Fix: run `stedi build"),
@@ -174,13 +176,13 @@ def test_build_json(stedi: Stedi, dirty: Path) -> None:
     assert json.loads(stedi("build", "--landing", dirty, "--json").out)["changed"] is False
 
 
-def test_build_tells_what_was_quarantined_and_shows_nobody(stedi: Stedi, dirty: Path) -> None:
+def test_build_tells_what_was_quarantined_and_shows_nobody(stedi: Stedi, dirty: Path, place: Path) -> None:
     (dirty / "customer/landing/notes.txt").write_text("")
     ended = stedi("build", "--landing", dirty)
     assert ended.code == 0
     assert QUARANTINED in ended.out
-    assert "_quarantine/customer/quarantine.parquet" in ended.out
-    assert ended.out.count("unknown keys a*** (5 characters), colour") == 1
+    assert f'see them: stedi query --lake {place / "lake"} "from quarantine"\n' in ended.out
+    assert ended.out.count("unknown keys a*** (5 characters), colour (values not kept)\n") == 1
     assert "note: left alone, no landing file" in ended.err
     assert "@" not in ended.out + ended.err
     strict = stedi("build", "--landing", dirty, "--strict")
@@ -199,7 +201,7 @@ def test_landing_in_the_lake_itself_is_the_default(stedi: Stedi, place: Path) ->
 def test_verify(stedi: Stedi, built: Path, place: Path) -> None:
     ended = stedi("verify", "--lake", built)
     assert (ended.code, ended.err) == (0, "")
-    assert "nothing is wrong" in ended.out
+    assert "3 feeds, 3 ledger entries, 6 audits, 8 expected counts\nnothing is wrong" in ended.out
     shutil.copytree(built, place / "lake")
     (place / "lake/customer/trusted/customer_trusted-0.parquet").unlink()
     (place / "lake/customer/curated/more").write_text("")
@@ -214,6 +216,29 @@ def test_verify(stedi: Stedi, built: Path, place: Path) -> None:
     assert document["ok"] is False
     assert len(document["problems"]) > 2
     assert document["tables"]["customers_curated"]["rows"] == 482
+
+
+def test_verify_tells_of_one_problem(stedi: Stedi, built: Path, place: Path) -> None:
+    (place / "counts.json").write_text('{"customer_trusted": 1}')
+    ended = stedi("verify", "--lake", built, "--expected", "counts.json")
+    assert ended.code == 1
+    assert "1 expected count\n" in ended.out
+    assert f"Error: {built}: 1 problem\n" in ended.err
+    assert ended.err.endswith("Fix: look at the landing data, or correct the expected counts in counts.json\n")
+
+
+def test_build_of_landing_without_files(stedi: Stedi, place: Path) -> None:
+    sample = place / "sample"
+    shutil.copytree(str(bundled_sample()), sample)
+    ended = stedi("build", "--landing", sample / "customer/landing")
+    assert ended.code == 2
+    assert f"Fix: name the folder above: --landing {sample}\n" in ended.err
+    for file in (sample / "customer/landing").iterdir():
+        file.rename(file.with_name("a.csv"))
+    assert (
+        "no landing files of customer, only others, as customer/landing/a.csv\n"
+        in stedi("build", "--landing", sample).err
+    )
 
 
 def test_query_table(stedi: Stedi, built: Path) -> None:
@@ -275,8 +300,14 @@ def test_query_from_stdin(built: Path) -> None:
 def test_query_that_is_wrong(stedi: Stedi, built: Path) -> None:
     ended = stedi("query", "--lake", built, "select emaill from customer_trusted")
     assert ended.code == 2
+    assert ended.err.count("Fix:") == 1
     assert "LINE 1: select emaill from customer_trusted\n               ^" in ended.err
     assert stedi("query", "--lake", built, "drop view customer_trusted").code == 2
+    ended = stedi("query", "--lake", built, "from nope")
+    assert "Table with name nope does not exist\n" in ended.err
+    assert "pg_" not in ended.err
+    ended = stedi("query", "--lake", built, "from customer_truste")
+    assert "customer_truste does not exist; did you mean customer_trusted?\n" in ended.err
     ended = stedi("query", "--lake", built, "select email::int from customer_trusted")
     assert ended.code == 2
     assert "@" not in ended.err
@@ -367,6 +398,7 @@ def test_the_unforeseen(
     assert says in ended.err
     assert "Traceback" not in ended.err
     assert "@" not in ended.err
+    assert ended.err.count("Fix:") <= 1
     if isinstance(error, ValueError):
         monkeypatch.setenv("STEDI_DEBUG", "1")
         assert "Traceback" in stedi("build").err
@@ -429,11 +461,11 @@ def test_a_verdict_is_given_though_nobody_reads(built: Path, place: Path) -> Non
     assert b"is missing" in ran.stderr
 
 
-def on_terminal(arguments: list[str], **environment: str) -> str:
+def on_terminal(arguments: list[str], start: Sequence[str] = MAIN, **environment: str) -> str:
     """Run a command on a terminal of 60 columns and return all it shows."""
     ours, theirs = pty.openpty()
     env = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "60", **environment}
-    with subprocess.Popen([*MAIN, *arguments], stdout=theirs, stderr=theirs, env=env) as process:
+    with subprocess.Popen([*start, *arguments], stdout=theirs, stderr=theirs, env=env) as process:
         os.close(theirs)
         parts = []
         while True:
@@ -455,7 +487,36 @@ def test_on_a_terminal() -> None:
     assert "machine_learning_curated" in text
     assert "43,681" in text
     assert "\x1b[1m" in text
+    lines = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text).replace("\r", "").splitlines()
+    assert "customer: 956 = 482 kept + 474 without research consent + 0" in lines
+    assert "    quarantined" in lines
+    assert "\n\n\n" not in "\n".join(lines)
+    assert len([line for line in lines if "─" in line]) == 1
+    assert all(
+        len(line) <= 60 for line in re.sub(r"\x1b.*?m", "", on_terminal(["doctor"])).split("\r\n") if "─" in line
+    )
     assert not re.search(r"\x1b\[[0-9;]*3\dm", on_terminal(["build", "--force"], NO_COLOR="1"))
+
+
+def test_a_query_on_a_terminal_that_is_too_narrow(built: Path) -> None:
+    words = " ".join(["word"] * 15)
+    sql = f"select 1 as n, '{words}' as a_text union all select 2, null order by n"
+    shown = on_terminal(["query", "--lake", str(built), sql]).replace("\r\n", "\n")
+    assert shown == (
+        f"n       1\na_text  {' '.join(['word'] * 10)}\n        {' '.join(['word'] * 5)}\n"
+        "\nn       2\na_text  NULL\n\n(2 rows)\n"
+    )
+    narrow = on_terminal(["query", "--lake", str(built), "select 1 as n"]).replace("\r\n", "\n")
+    assert narrow == "n\n-\n1\n(1 row)\n"
+
+
+def test_the_bar_begins_with_a_text() -> None:
+    code = (
+        "from stedi.cli import progress\nprogress.BAR_AFTER = 0\n"
+        "with progress.Rows('writing', 10) as rows:\n    rows(1)\n"
+    )
+    frame = on_terminal(["-c", code], start=[sys.executable])
+    assert re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", frame).lstrip().startswith("writing")
 
 
 def test_progress_off_a_terminal_is_for_long_work(
@@ -486,6 +547,10 @@ def test_shell_completion() -> None:
     environment = {**os.environ, "_STEDI_COMPLETE": "bash_complete", "COMP_WORDS": "stedi ver", "COMP_CWORD": "1"}
     ran = subprocess.run(MAIN, env=environment, capture_output=True, text=True, check=True)
     assert ran.stdout == "plain,verify\n"
+    for option in ("--lake", "--landing"):
+        environment |= {"COMP_WORDS": f"stedi build {option} da", "COMP_CWORD": "3"}
+        ran = subprocess.run(MAIN, env=environment, capture_output=True, text=True, check=True)
+        assert ran.stdout == "dir,da\n"
 
 
 def test_nothing_of_a_person_in_any_output(stedi: Stedi, dirty: Path) -> None:

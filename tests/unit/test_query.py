@@ -12,6 +12,7 @@ import pytest
 from stedi.build import build
 from stedi.errors import StediError, UsageError
 from stedi.lake import Lake
+from stedi.masking import scrub
 from stedi.query import ask, count, parse
 from stedi.settings import bundled_sample
 
@@ -272,3 +273,9 @@ def test_landing_that_is_not_clean(tmp_path: Path) -> None:
     assert rows(tmp_path / "lake", "select feed, file, line, reason, raw from quarantine") == [
         ("customer", f"customer/landing/{extra.name}", 2, "not_flat_json", b"not json")
     ]
+
+
+def test_an_engines_message_is_scrubbed_without_a_stray_parenthesis() -> None:
+    assert scrub('IO Error: cannot read "a" (line "b")\nmore') == "IO Error: cannot read '***'"
+    assert scrub('IO Error: cannot read ("a") at all') == "IO Error: cannot read ('***') at all"
+    assert scrub('Error: "a" (of x@y.z") (b") c') == "Error: '***' c"

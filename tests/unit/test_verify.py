@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -46,7 +47,10 @@ def change(lake: Path, how: Callable[[Manifest], Manifest]) -> None:
 
 
 def rewrite(file: Path, sql: str, build: str | None = None) -> None:
-    """Write a Parquet file again, from a query over `old`; its build id stays unless another is given."""
+    """Write a table's file again, from a query over `old`; its build id stays unless another is given.
+
+    The manifest gets its size and checksum, so that what is found is found in the data.
+    """
     with duckdb.connect() as connection:
         connection.read_parquet(str(file)).create_view("old")
         [(kept,)] = connection.execute(
@@ -58,6 +62,29 @@ def rewrite(file: Path, sql: str, build: str | None = None) -> None:
             {"new": str(new), "build": build or kept},
         )
     new.replace(file)
+    record(file)
+
+
+def record(file: Path) -> None:
+    """Have the manifest say that a file of a table is as it should be."""
+    lake = file.parents[2]
+    path = file.relative_to(lake).as_posix()
+    content = file.read_bytes()
+
+    def as_it_is(manifest: Manifest) -> Manifest:
+        tables = {
+            name: replace(
+                table,
+                files=tuple(
+                    replace(f, size=len(content), sha256=hashlib.sha256(content).hexdigest()) if f.path == path else f
+                    for f in table.files
+                ),
+            )
+            for name, table in manifest.tables.items()
+        }
+        return replace(manifest, tables=tables)
+
+    change(lake, as_it_is)
 
 
 def test_nothing_is_wrong(lake: Path) -> None:
@@ -99,6 +126,7 @@ def test_everything_wrong_is_named_at_once(lake: Path) -> None:
         "machine_learning_curated-0.parquet: has another checksum",
         "_quarantine/customer/quarantine.parquet: is missing",
         "audit consent: not run, customer_trusted: a file is missing",
+        "machine_learning_curated: a file is not as it was published",
         "ledger: not checked",
     ):
         assert text in problems
@@ -128,6 +156,15 @@ def test_columns_of_another_type(lake: Path) -> None:
     assert any(problem.startswith("audit types_as_declared") for problem in verify(lake).problems)
 
 
+def test_a_fix_for_each_kind_of_problem(lake: Path) -> None:
+    (lake / "customer/curated/more.parquet").write_bytes(b"")
+    assert verify(lake).fixes == ["move files away that are none of the lake's"]
+    (lake / CUSTOMERS).unlink()
+    again, move = verify(lake).fixes
+    assert again.startswith(f"`stedi build --force --lake {lake} ")
+    assert move.startswith("move files away")
+
+
 def test_another_build(lake: Path) -> None:
     rewrite(lake / CUSTOMERS, "from old", build="0123456789abcdef")
     assert any("is of build 0123456789abcdef" in problem for problem in verify(lake).problems)
@@ -136,6 +173,7 @@ def test_another_build(lake: Path) -> None:
 def test_a_file_of_nobody(lake: Path) -> None:
     with duckdb.connect() as connection:
         connection.execute("copy (select 1 as a) to $file (format parquet)", {"file": str(lake / CUSTOMERS)})
+    record(lake / CUSTOMERS)
     assert any("is of build none" in problem for problem in verify(lake).problems)
 
 
@@ -158,6 +196,7 @@ def test_a_landing_file_that_changed(lake: Path) -> None:
     file.write_bytes(file.read_bytes() + b"\n")
     problems = verify(lake).problems
     assert any(f"{file}: this landing file has changed" in problem for problem in problems)
+    assert [fix for fix in verify(lake).fixes if "builds from the landing data as they are" in fix]
     assert any(
         problem.startswith("audit consent: not run, customer_landing: its landing files") for problem in problems
     )
@@ -166,7 +205,9 @@ def test_a_landing_file_that_changed(lake: Path) -> None:
 
 def test_a_landing_folder_that_is_gone(lake: Path) -> None:
     shutil.rmtree(lake.parent / "landing")
-    problems = "\n".join(verify(lake).problems)
+    report = verify(lake)
+    problems = "\n".join(report.problems)
+    assert report.fixes == ["put the landing files back that are gone, or build from other ones with --landing"]
     for feed in ("customer", "accelerometer", "step_trainer"):
         assert f"{feed}/landing/{feed}-0000.json: this landing file is gone" in problems
 
@@ -193,6 +234,8 @@ def test_expected_rows(lake: Path, tmp_path: Path, counts: dict[str, int], says:
     file.write_text(json.dumps(counts))
     problems = verify(lake, file).problems
     assert [says in problem for problem in problems] == ([True] if says else [])
+    fixes = [f"look at the landing data, or correct the expected counts in {file}"]
+    assert verify(lake, file).fixes == (fixes if says else [])
 
 
 def test_expected_beside_the_landing_is_used(lake: Path) -> None:
