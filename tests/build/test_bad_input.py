@@ -173,7 +173,9 @@ def test_a_bad_line_is_quarantined_with_its_reason_and_the_rest_is_built(
 
 
 def test_the_summary_counts_the_bad_lines_by_reason(dirty: Dirty) -> None:
-    assert (dirty.code, dirty.err) == (0, "")
+    assert dirty.code == 0
+    assert dirty.err.startswith("note: customer: a withdrawal of consent that stands in a quarantined line")
+    assert dirty.err.count("\n") == 1
     for feed in GOOD:
         reasons = Counter(reason for other, _, reason in BAD.values() if other == feed)
         [line] = [line for line in dirty.out.splitlines() if line.startswith(f"{feed} quarantined: ")]
@@ -181,7 +183,8 @@ def test_the_summary_counts_the_bad_lines_by_reason(dirty: Dirty) -> None:
         good = 2 * reasons.total() + 1
         assert f"{feed}: {good + reasons.total()} = {good} kept + 0 " in dirty.out
         assert f" + {reasons.total()} quarantined" in dirty.out
-        assert f"in {dirty.lake}/_quarantine/{feed}/quarantine.parquet" in dirty.out
+        assert (dirty.lake / f"_quarantine/{feed}/quarantine.parquet").is_file()
+    assert f'see them: stedi query --lake {dirty.lake} "from quarantine"' in dirty.out
 
 
 def test_nothing_but_the_bad_lines_is_quarantined(
@@ -276,7 +279,7 @@ def test_a_row_with_an_unknown_key_is_kept_and_the_key_reported_once(
     assert code == 0
     assert "accelerometer: 12 = 6 kept + 6 of customers without research consent + 0 quarantined" in out
     assert out.count("colour") == 2  # in the name of the file and as its key
-    assert "accelerometer/landing/coloured.json: unknown keys colour\n" in out
+    assert "accelerometer/landing/coloured.json: unknown keys colour (values not kept)\n" in out
     assert not (lake / "_quarantine").exists()
 
 
@@ -400,8 +403,44 @@ def test_no_landing_at_all(tmp_path: Path, lake: Path, stedi: Callable[..., Answ
     landing = tmp_path / "none"
     if what == "a file":
         landing.touch()
-    refused(stedi("build", "--landing", landing, "--lake", lake), landing, "no landing files")
+    says = "there is no such folder" if what == "nothing" else "no landing files"
+    refused(stedi("build", "--landing", landing, "--lake", lake), landing, says)
     assert not lake.exists()
+
+
+def test_a_gz_whose_checksum_is_wrong_is_damaged(landing: Path, lake: Path, stedi: Callable[..., Answer]) -> None:
+    [file] = (landing / "customer/landing").glob("*.json")
+    packed = bytearray(gzip.compress(file.read_bytes(), 0))
+    packed[-6] ^= 1
+    file.unlink()
+    file.with_suffix(".json.gz").write_bytes(packed)
+    refused(stedi("build", "--landing", landing, "--lake", lake), file.with_suffix(".json.gz"), "is damaged")
+
+
+def test_files_behind_a_link_to_a_folder_are_read(landing: Path, lake: Path, tmp_path: Path) -> None:
+    [file] = (landing / "customer/landing").glob("*.json")
+    (tmp_path / "elsewhere/deep").mkdir(parents=True)
+    file.rename(tmp_path / "elsewhere/deep/c.json")
+    (landing / "customer/landing/2024").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere/round").symlink_to(tmp_path / "elsewhere")
+    manifest = build(lake, landing).manifest
+    assert manifest is not None
+    assert [f.path for f in manifest.feeds["customer_landing"].files] == ["customer/landing/2024/deep/c.json"]
+
+
+def test_a_pipe_in_landing_is_left_alone(landing: Path, lake: Path, stedi: Callable[..., Answer]) -> None:
+    os.mkfifo(landing / "customer/landing/pipe.json")
+    code, _, err = stedi("build", "--landing", landing, "--lake", lake)
+    assert code == 0
+    assert "customer/landing/pipe.json" in err
+
+
+def test_dots_and_globs_in_one_path_are_the_folder_they_name(landing: Path, lake: Path, tmp_path: Path) -> None:
+    (tmp_path / "v[1]").mkdir()
+    landing.rename(tmp_path / "v[1]/in")
+    run = build(lake, tmp_path / "v[1]/../v[1]/in", memory_limit="200MB")
+    assert run.manifest is not None
+    assert all(run.manifest.rows().values())
 
 
 def _cut_gz(file: Path) -> Path:

@@ -134,16 +134,101 @@ def test_a_damaged_journal_is_a_clear_error(
     assert stedi("verify", "--lake", stopped)[0] == 0
 
 
-@pytest.mark.parametrize("steps", [{"moves": [["../a", "b"]], "deletes": []}, {"moves": [], "deletes": ["../keep"]}])
-def test_a_journal_that_leads_out_of_the_lake_is_refused(lake: Path, tmp_path: Path, steps: object) -> None:
+_PLACE = "customer/trusted/customer_trusted-0.parquet"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        {"moves": [["../a", _PLACE]], "deletes": []},
+        {"moves": [["_stedi/staging/../../../a", _PLACE]], "deletes": []},
+        {"moves": [["customer/landing/c.json", _PLACE]], "deletes": []},
+        {"moves": [["_stedi/staging/t", "customer/landing/c.json"]], "deletes": []},
+        {"moves": [["_stedi/staging/t", "/etc/t"]], "deletes": []},
+        {"moves": [], "deletes": ["../keep"]},
+        {"moves": [], "deletes": ["."]},
+        {"moves": [], "deletes": [""]},
+        {"moves": [], "deletes": ["customer/landing/c.json"]},
+        {"moves": [], "deletes": ["customer/landing"]},
+        {"moves": [], "deletes": "customer"},
+        {"moves": [], "deletes": [7]},
+        {"moves": [["_stedi/staging/t", _PLACE]], "deletes": ["customer/trusted/../landing/c.parquet"]},
+    ],
+    ids=str,
+)
+def test_a_journal_of_what_no_build_does_is_refused_whole(
+    lake: Path, landing: Path, tmp_path: Path, steps: object
+) -> None:
+    shutil.copytree(landing, lake, dirs_exist_ok=True)
+    (lake / "customer/landing/c.json").touch()
     (tmp_path / "a").touch()
     (tmp_path / "keep").touch()
     storage = open_storage(lake)
+    storage.write("_stedi/staging/t", b"staged")
     storage.write(JOURNAL, json.dumps(steps).encode())
-    with pytest.raises(StediError, match="leads out of"):
+    before = sorted(path for path in tmp_path.rglob("*") if not path.is_dir())
+    with pytest.raises(StediError, match="is damaged"):
         recover(storage)
-    assert (tmp_path / "a").exists()
-    assert (tmp_path / "keep").exists()
+    assert sorted(path for path in tmp_path.rglob("*") if not path.is_dir()) == before
+
+
+@pytest.mark.parametrize("path", ["customer/landing/c.json", "../out", "/etc/passwd", "link/hostage.parquet", "", "."])
+def test_a_manifest_that_names_what_no_build_writes_is_refused(landing: Path, lake: Path, path: str) -> None:
+    build(lake, landing)
+    manifest = json.loads((lake / MANIFEST).read_bytes())
+    manifest["tables"]["customers_curated"]["files"].append({"path": path, "size": 1, "sha256": "x"})
+    (lake / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(StediError, match="is not a manifest this version can read"):
+        build(lake, landing, force=True)
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [(("tables", "customer_trusted", "rows"), "2"), (("feeds", "customer_landing", "name"), 3), (("seconds",), None)],
+)
+def test_a_manifest_of_wrong_types_is_refused(landing: Path, lake: Path, where: tuple[str, ...], value: object) -> None:
+    build(lake, landing)
+    manifest = json.loads((lake / MANIFEST).read_bytes())
+    place = manifest
+    for key in where[:-1]:
+        place = place[key]
+    place[where[-1]] = value
+    (lake / MANIFEST).write_text(json.dumps(manifest))
+    with pytest.raises(StediError, match="is not a manifest this version can read"):
+        build(lake, landing)
+
+
+def test_a_file_where_a_folder_belongs_stops_the_build_before_it_publishes(landing: Path, lake: Path) -> None:
+    lake.mkdir()
+    (lake / "machine_learning").touch()
+    for _ in range(2):
+        with pytest.raises(StediError, match="machine_learning"):
+            build(lake, landing)
+        assert not (lake / MANIFEST).exists()
+        assert not (lake / JOURNAL).exists()
+        assert not list(lake.rglob("customer_trusted-0.parquet")) or list(lake.glob("_stedi/staging/**/*.parquet"))
+    (lake / "machine_learning").unlink()
+    build(lake, landing)
+
+
+def test_a_table_folder_that_links_out_of_the_lake_stops_the_build(landing: Path, lake: Path, tmp_path: Path) -> None:
+    build(lake, landing)
+    before = {path: path.read_bytes() for path in lake.rglob("*.parquet")}
+    shutil.rmtree(lake / "machine_learning")
+    (tmp_path / "elsewhere").mkdir()
+    (lake / "machine_learning").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StediError, match="leads out of the lake"):
+        build(lake, landing, force=True)
+    assert all(path.read_bytes() == data for path, data in before.items() if path.exists())
+    assert not (lake / JOURNAL).exists()
+
+
+def test_landing_inside_the_lakes_own_folder_is_refused(landing: Path, lake: Path) -> None:
+    inside = lake / "_stedi/staging"
+    shutil.copytree(landing, inside)
+    with pytest.raises(StediError, match="inside _stedi"):
+        build(lake, inside)
+    assert list(inside.rglob("*.json"))
 
 
 @pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b'{"format": 99}', b"\xff", b'{"format": 1, "feeds": []}'])

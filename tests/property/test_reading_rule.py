@@ -118,7 +118,7 @@ def _check_batch(engine: Engine, feed: Table, lines: list[bytes], folder: Path) 
 
     # one line a file, so that a proof is the verdict on a line
     files = one_line_files(folder / "lines", lines)
-    provable = [0 if v is None else 1 if v.reason is None and v.in_order else None for v in verdicts]
+    provable = [1 if v is not None and v.reason is None and v.in_order else None for v in verdicts]
     utf8 = [file for file, line in zip(files, lines, strict=True) if _is_utf8(line)]
     polars = proof._by_polars(feed, utf8)
     for proofs in (

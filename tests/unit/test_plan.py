@@ -64,13 +64,15 @@ def test_stages_come_after_their_inputs(graph: Graph, given_: tuple[str, ...], e
     ],
 )
 def test_a_circle_is_named(graph: Graph, named: list[str]) -> None:
-    with pytest.raises(UsageError, match=f"circle: {', '.join(named)}$"):
+    with pytest.raises(UsageError) as caught:
         order(graph, ["feed"])
+    assert caught.value.message == f"stages read each other in a circle: {', '.join(named)}"
 
 
 def test_what_waits_for_a_circle_is_named_with_it() -> None:
-    with pytest.raises(UsageError, match=r"circle: a, b, waits$"):
+    with pytest.raises(UsageError) as caught:
         order({"a": ("b",), "b": ("a",), "waits": ("a",)}, [])
+    assert caught.value.message.endswith("circle: a, b, waits")
 
 
 @pytest.mark.parametrize(
