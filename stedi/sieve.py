@@ -131,11 +131,14 @@ def _lines(file: Path) -> Iterator[tuple[bytes, bool]]:
     bound = _LONGEST + 64 * 1024  # room for a byte order mark and some blanks around a line that is long enough
     with faults(f"cannot read {file}"), _open(file) as stream:
         try:
-            while line := stream.readline(bound):
-                cut = len(line) == bound and not line.endswith(b"\n")
-                rest = line
-                while cut and rest and not rest.endswith(b"\n"):
-                    rest = stream.readline(bound)
+            while piece := stream.readline(bound):
+                line, cut = piece, False
+                while len(piece) == bound and not piece.endswith(b"\n"):
+                    piece = stream.readline(bound)
+                    if not line.strip(_TRIM):
+                        line = piece
+                    elif piece.strip(_TRIM + b"\n"):
+                        cut = True
                 yield line.removesuffix(b"\n"), cut
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise EnvironmentFault(

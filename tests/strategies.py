@@ -175,6 +175,7 @@ CASES: tuple[Case, ...] = (
         half_surrogate_high=reading(user=r'"a\ud83dz"'),
         half_surrogate_low=reading(user=r'"a\ude00z"'),
         surrogates_swapped=reading(user=r'"\ude00\ud83d"'),
+        high_then_high=reading(user=r'"\ud83d\ud83d"'),
         high_then_other_escape=reading(user=r'"\ud83d\u0041"'),
         escape_unknown=reading(user=r'"a\xb"'),
         escape_quote=reading(user=r'"a\'b"'),

@@ -28,7 +28,7 @@ _SESSION = "it makes a virtual environment of its own; test_covered.py holds the
 NOT_RUN = {
     "pip install nox && nox": _CI,
     "nox": _CI,
-    "pip install nox": _INSTALLS,
+    'pip install -U "pip>=25.1" nox': _INSTALLS,
     "pip install -e . --group test": _INSTALLS,
     "nox -s tests -- tests/unit -k query": _SESSION,
     "nox -s deep": _SESSION,
