@@ -39,7 +39,8 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, in random order on all cores."""
     session.install("-e", ".", *group("test"))
-    session.run("pytest", "-n", "auto", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
+    # worksteal: the laws are one module, and take most of the time
+    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
 
 
 @nox.session

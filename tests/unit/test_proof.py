@@ -149,7 +149,7 @@ def test_a_file_of_one_byte_is_never_proven(
 @pytest.mark.parametrize("ending", [b"", b"\n"], ids=["open", "closed"])
 @pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gz"])
 def test_the_last_line_counts_wherever_a_read_buffer_ends(
-    zipped: bool, ending: bytes, over: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    *, zipped: bool, ending: bytes, over: int, threads: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     line = strategies.reading(user=f'"{"a" * 1_000}"') + b"\n"
     rows, rest = divmod(BUFFER + over, len(line))
