@@ -91,9 +91,13 @@ def main() -> None:
     import gc
     import os
     import sys
+    from pathlib import Path
 
     # a command makes next to no cycles, and looking for them takes a tenth of a small build
     gc.disable()
+    # a stream that was closed for us is None: write to nowhere instead
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - until the end
 
     from stedi.cli.ending import run
 
