@@ -106,7 +106,7 @@ def _look(run: Run) -> bool:
 def _lock(run: Run) -> bool:
     """Take the lake for this run, and finish what a stopped build left."""
     run.resources.enter_context(run.lake.lock(LOCK, this_process("stedi build")))
-    run.recovered = recover(run.lake)
+    recover(run.lake)
     return False
 
 
@@ -231,18 +231,11 @@ def _published_ids(published: Manifest | None) -> dict[str, str]:
     return feeds | {name: table.build for name, table in published.tables.items()}
 
 
-def _files(manifest: Manifest) -> dict[str, list[FileRecord]]:
-    tables = {name: list(table.files) for name, table in manifest.tables.items()}
-    for name, feed in manifest.feeds.items():
-        tables[name] = list(feed.quarantine)
-    return tables
-
-
 def _damaged(lake: Storage, published: Manifest | None) -> set[str]:
     """Return the tables of which a file is missing or has another size than the build gave it."""
     if published is None:
         return set()
-    sizes = {name: [(lake.stat(file.path), file.size) for file in files] for name, files in _files(published).items()}
+    sizes = {name: [(lake.stat(file.path), file.size) for file in files] for name, files in published.files().items()}
     damaged = {name for name, files in sizes.items() if any(s is None or s.size != size for s, size in files)}
     # a quarantine file that is gone is written again by whatever reads its feed
     return {reader for name in damaged for reader in ([name] if name in STAGES else _readers(published, name))}
@@ -254,8 +247,8 @@ def _readers(published: Manifest, feed: str) -> list[str]:
 
 def _superseded(old: Manifest | None, new: Manifest) -> list[str]:
     """Return the files of the last build that have no successor of the same name."""
-    paths = {file.path for files in _files(new).values() for file in files}
-    return sorted({f.path for files in _files(old).values() for f in files} - paths) if old else []
+    paths = {file.path for files in new.files().values() for file in files}
+    return sorted({f.path for files in old.files().values() for f in files} - paths) if old else []
 
 
 def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
@@ -277,7 +270,7 @@ def _notes(run: Run) -> list[str]:
         for listing in run.listings.values()
         for path in listing.left
     ]
-    own = {f.path for files in _files(run.published).values() for f in files} if run.published else set()
+    own = {f.path for files in run.published.files().values() for f in files} if run.published else set()
     for name in STAGES:
         foreign = [entry.path for entry in run.lake.list(TABLES[name].prefix) if entry.path not in own]
         if foreign:

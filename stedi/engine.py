@@ -27,7 +27,8 @@ BUILD_KEY = "stedi_build"
 MAX_OBJECT_BYTES = 4_000_000
 """Bytes a clean line can have (1,000,000 characters of UTF-8); the read buffers are twice this size."""
 
-_ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+ABOUT_SQL = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
+"""Errors that speak of the text of a statement; the others may quote the data."""
 
 Trace = Callable[[str], None]
 
@@ -240,5 +241,5 @@ def explain(error: duckdb.Error, what: str) -> StediError:
     if isinstance(error, duckdb.IOException):
         return EnvironmentFault(f"{what}: {scrub(text)}", fix="see that the file can be read or written")
     # what DuckDB says of SQL names columns; what it says of values may quote them
-    said = scrub(text) if isinstance(error, _ABOUT_SQL) else type(error).__name__
+    said = scrub(text) if isinstance(error, ABOUT_SQL) else type(error).__name__
     return StediError(f"{what}: DuckDB says: {said}", fix="report this with the command that gave it")

@@ -143,6 +143,11 @@ class Manifest:
         """Return the rows of every table, landing first."""
         return {name: feed.rows for name, feed in self.feeds.items()} | {n: t.rows for n, t in self.tables.items()}
 
+    def files(self) -> dict[str, tuple[FileRecord, ...]]:
+        """Return every published file: those of each table, and of each feed its quarantine."""
+        tables = {name: table.files for name, table in self.tables.items()}
+        return tables | {name: feed.quarantine for name, feed in self.feeds.items()}
+
     def landing_of(self, lake: Storage) -> str:
         """Return where the landing data is, for a lake or an installation that may have been moved since."""
         if self.landing == THE_SAMPLE:

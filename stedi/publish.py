@@ -22,16 +22,12 @@ JOURNAL = "_stedi/journal.json"
 LOCK = "_stedi/lock"
 STAGING = "_stedi/staging"
 
-_BLOCK = 1 << 20
-
 
 def staged_record(file: Path, target: str) -> FileRecord:
     """Return the record of a staged file as it will be published: size and SHA-256. Makes the file private."""
     make_private(file)
-    digest = hashlib.sha256()
     with file.open("rb") as stream:
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+        digest = hashlib.file_digest(stream, "sha256")
     return FileRecord(target, file.stat().st_size, digest.hexdigest())
 
 

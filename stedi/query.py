@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from stedi.contracts import TABLES
-from stedi.engine import Engine, explain, glob_safe
+from stedi.engine import ABOUT_SQL, Engine, explain, glob_safe
 from stedi.errors import StediError, UsageError
 from stedi.lake import QUARANTINE, Lake
 from stedi.masking import scrub
@@ -38,8 +38,6 @@ _PIVOT = re.compile(rf"{_BLANK}\(*(?:pivot|unpivot|from|select|with)\b", re.IGNO
 # functions and tables that show, or reach, relations their text does not name
 _CATALOGUE = re.compile(r"query|query_table|(?:duckdb|pragma|sqlite|pg)_\w+", re.IGNORECASE)
 
-# these speak of the query's own text; every other kind may quote a value of the data
-_OF_THE_TEXT = (duckdb.ParserException, duckdb.BinderException, duckdb.CatalogException)
 _PLACE = re.compile(r"\n+LINE \d+: [^\n]*(?:\n *\^*)?\s*$")
 _VALUE = re.compile(r"[\"':]|(?<![A-Za-z0-9_])[-+]?\d|\d{4}")
 _TARGET = re.compile(
@@ -131,7 +129,7 @@ def explain_query(error: duckdb.Error, query: str) -> StediError:
     if isinstance(error, duckdb.PermissionException | duckdb.TransactionException):
         return UsageError(f"refused: {scrub(text)}", fix="a query reads the tables of the lake, and nothing else")
     place = _place(text, query)
-    if isinstance(error, _OF_THE_TEXT) and not _PIVOT_ANYWHERE.search(query):
+    if isinstance(error, ABOUT_SQL) and not _PIVOT_ANYWHERE.search(query):
         fix = "correct the query"
         if isinstance(error, duckdb.CatalogException):
             fix = f"the tables are {', '.join(_NAMES)}"

@@ -50,7 +50,6 @@ class Run:
 
     started: float = field(default_factory=time.perf_counter)
     resources: ExitStack = field(default_factory=ExitStack)
-    recovered: bool = False
     published: Manifest | None = None
     listings: dict[str, Listing] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,7 +24,7 @@ from stedi.lake import Lake
 from stedi.listing import see_landing
 from stedi.manifest import FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.relations import Relations
-from stedi.run import IN_MEMORY_SHARE
+from stedi.run import IN_MEMORY_SHARE, Progress
 from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
 from stedi.storage import faults, open_storage
@@ -39,8 +39,6 @@ _AS_IT_IS = "`stedi build --lake {lake} --landing {landing}` builds from the lan
 _PUT_BACK = "put the landing files back that are gone, or build from other ones with --landing"
 _MOVE = "move files away that are none of the lake's"
 _COUNTS = "look at the landing data, or correct the expected counts in {expected}"
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -148,9 +146,7 @@ def verify(
 def _files(work: _Verification) -> None:
     """Hold every published file against its record: there, of its size, its checksum; and nothing else beside it."""
     storage, manifest = work.lake.storage, work.manifest
-    recorded = {name: table.files for name, table in manifest.tables.items()}
-    recorded |= {name: feed.quarantine for name, feed in manifest.feeds.items()}
-    for name, files in recorded.items():
+    for name, files in manifest.files().items():
         for file in files:
             work.count("files")
             wrong = _wrong(work, file)
@@ -160,7 +156,7 @@ def _files(work: _Verification) -> None:
                 work.unread[name] = (
                     "a file is missing" if wrong == "is missing" else "a file is not as it was published"
                 )
-    own = {file.path for files in recorded.values() for file in files}
+    own = {file.path for files in manifest.files().values() for file in files}
     for prefix in [TABLES[name].prefix for name in STAGES] + [f"_quarantine/{TABLES[n].feed}/" for n in manifest.feeds]:
         for entry in storage.list(prefix):
             if entry.path not in own:
