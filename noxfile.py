@@ -60,9 +60,10 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Fuzz the reading rule with a million lines."""
+    """Fuzz the reading rule with a million lines; kill at every step, and fetch 10,000 objects, on S3."""
     session.install("-e", ".", *group("test"))
-    session.run("pytest", "-n", "auto", "tests/property", *session.posargs, env={"STEDI_FUZZ_LINES": "1000000"})
+    deep = {"STEDI_FUZZ_LINES": "1000000", "STEDI_S3_DEEP": "1"}
+    session.run("pytest", "-n", "auto", "tests/property", "tests/s3", *session.posargs, env=deep)
 
 
 @nox.session

@@ -20,11 +20,11 @@ from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, UsageError
 from stedi.listing import check_unchanged, list_feed
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
-from stedi.publish import LOCK, STAGING, needs_recovery, publish, recover, staged_record
+from stedi.publish import LOCK, needs_recovery, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
 from stedi.stages import STAGES
-from stedi.storage import Storage, open_storage, this_process
+from stedi.storage import Options, Storage, open_storage, this_process
 
 if TYPE_CHECKING:
     from stedi.landing import Landed
@@ -46,33 +46,35 @@ def build(
     memory_limit: str | None = None,
     progress: Progress = silent,
     trace: Callable[[str], None] | None = None,
+    options: Options | None = None,
     storage: Storage | None = None,
 ) -> Run:
     """Build a lake from landing data: all tables or none.
 
     Args:
-        lake: folder of the lake; made where there is none.
-        landing: folder that holds `<feed>/landing/`.
+        lake: folder or S3 URI of the lake; made where there is none.
+        landing: folder or S3 URI that holds `<feed>/landing/`.
         strict: publish nothing where a line is quarantined.
         force: make every table again.
         memory_limit: for DuckDB, as "2GB"; what does not fit spills into the lake's staging folder.
         progress: told of each part of the build.
         trace: told every SQL statement that runs.
-        storage: where the lake is, if not simply in the folder `lake`.
+        options: how S3 is used, if it is.
+        storage: where the lake is, if not simply at `lake`.
 
     Returns the run record; its `manifest` is the published one. Raises StediError: AuditFailed and CheckFailed when a
     check failed, EnvironmentFault and UsageError when something is not there or not allowed. The old tables stand then.
     """
     run = Run(
-        storage or open_storage(lake),
-        open_storage(landing),
+        storage or open_storage(lake, options),
+        open_storage(landing, options),
         strict=strict,
         force=force,
         memory_limit=memory_limit,
         progress=progress,
         trace=trace,
     )
-    if f"{run.landing.uri}{os.sep}".startswith(str(run.lake.local("_stedi")) + os.sep):
+    if any(f"{run.landing.uri}{sep}".startswith(f"{run.lake.uri}{sep}_stedi{sep}") for sep in {"/", os.sep}):
         raise UsageError(
             f"{run.landing.uri}: is inside _stedi, which builds clear", fix="put the landing data elsewhere"
         )
@@ -174,7 +176,7 @@ def _publish(run: Run) -> bool:
     run.done("publishing")
     tables = run.tables()
     run.manifest = Manifest(
-        build=plan.build_id({name: table.build for name, table in tables.items()}),
+        build=run.build,
         landing={run.lake.uri: THE_LAKE, str(bundled_sample()): THE_SAMPLE}.get(run.landing.uri, run.landing.uri),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
         seconds=round(time.perf_counter() - run.started, 3),
@@ -194,7 +196,7 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     contract, stage, relations = TABLES[name], STAGES[name], run.relations
     relations.open(stage.inputs)
     from_json = not relations.in_memory and any(TABLES[table].zone == "landing" for table in stage.inputs)
-    folder = run.lake.workspace(f"{STAGING}/tables")
+    folder = run.lake.workspace(f"{run.staging}/tables")
     target = folder / (name if split else f"{name}-0.parquet")
     with relations.engine.joins_as_written() if from_json else nullcontext():
         rows = relations.engine.copy(name, stage.sql, target, run.ids[name], split=split)
@@ -211,7 +213,7 @@ def _stage_quarantine(run: Run, landed: Landed) -> FeedRecord:
     record = landed.record
     if landed.bad is None:
         return record
-    target = run.lake.workspace(f"{STAGING}/quarantine") / f"{record.name}.parquet"
+    target = run.lake.workspace(f"{run.staging}/quarantine") / f"{record.name}.parquet"
     lines = quarantine_query(run.engine, record.name, landed.bad)
     run.engine.copy(f"quarantine of {record.name}", lines, target, record.build)
     final = f"_quarantine/{TABLES[record.name].feed}/quarantine.parquet"
@@ -219,8 +221,8 @@ def _stage_quarantine(run: Run, landed: Landed) -> FeedRecord:
 
 
 def _stage(run: Run, file: Path, target: str) -> FileRecord:
-    staged = file.relative_to(run.lake.workspace(STAGING)).as_posix()
-    run.moves.append((f"{STAGING}/{staged}", target))
+    staged = file.relative_to(run.lake.workspace(run.staging)).as_posix()
+    run.moves.append((f"{run.staging}/{staged}", target))
     return staged_record(file, target)
 
 

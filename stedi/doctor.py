@@ -13,55 +13,35 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from stedi import __version__
 from stedi.contracts import FEEDS
 from stedi.errors import LakeBusy, StediError
+from stedi.finding import Finding
 from stedi.manifest import Manifest
 from stedi.publish import JOURNAL, LOCK, STAGING
 from stedi.settings import bundled_sample
-from stedi.storage import Storage, open_storage
+from stedi.storage import Options, Storage, open_storage
 
 __all__ = ["Finding", "examine"]
 
-State = Literal["ok", "missing", "problem"]
-
-LEAST_FREE = 500_000_000
-"""Bytes free on the lake's disk below which a build of the sample may fail."""
-
 JAVA_SECONDS = 10
 _SPARK_IS_FOR = "only `nox -s bench` needs it, and the Glue parity checks to come"
-_LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0)}
+_LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0), "s3fs": (2025, 9)}
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line: what was looked at, how it stands, what was found, what to do. Optional things may be missing."""
-
-    what: str
-    state: State
-    found: str
-    fix: str = ""
-    required: bool = True
-
-    @property
-    def wrong(self) -> bool:
-        """Whether something that is required is not as it must be."""
-        return self.required and self.state != "ok"
-
-
-def examine(lake: str | os.PathLike[str], environment: Mapping[str, str] = os.environ) -> list[Finding]:
+def examine(
+    lake: str | os.PathLike[str], environment: Mapping[str, str] = os.environ, *, options: Options | None = None
+) -> list[Finding]:
     """Look at this machine, a lake (which need not exist) and what its landing is; raises nothing for what is wrong."""
-    storage = open_storage(lake)
+    storage = open_storage(lake, options)
     return [
         _python(),
         Finding("stedi", "ok", __version__),
         *(_library(name, least) for name, least in _LIBRARIES.items()),
         _machine(),
-        *_disk(Path(storage.uri)),
+        *_looked_at(storage),
         *_lake(storage, f"stedi build --lake {os.fspath(lake)}"),
         _landing(storage),
         _java(environment),
@@ -102,17 +82,11 @@ def _machine() -> Finding:
     return Finding("machine", "ok", f"{platform.system()} {platform.machine()}, {cores} cores, {memory}")
 
 
-def _disk(lake: Path) -> list[Finding]:
-    """Look at the folder of the lake, or at the nearest one above it that exists."""
-    there = next(folder for folder in (lake, *lake.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
-    space = Finding("free disk", "ok", f"{free / 1e9:.1f} GB at {there}")
-    if free < LEAST_FREE:
-        space = Finding("free disk", "problem", space.found, "free some space, or name a lake on another disk")
-    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
-        fix = "give this user access, or name another folder with --lake"
-        return [space, Finding("lake writable", "problem", f"{there}: cannot be written", fix)]
-    return [space, Finding("lake writable", "ok", str(lake))]
+def _looked_at(storage: Storage) -> list[Finding]:
+    try:
+        return storage.look()
+    except StediError as error:
+        return [Finding("lake", "problem", error.message, error.fix)]
 
 
 def _lake(storage: Storage, command: str) -> list[Finding]:
@@ -163,7 +137,7 @@ def _landing(storage: Storage) -> Finding:
     def look() -> Finding:
         manifest = Manifest.load(storage)
         if manifest is not None:
-            return _feeds(open_storage(manifest.landing_of(storage)))
+            return _feeds(open_storage(manifest.landing_of(storage), storage.options))
         if any(storage.list(feed.prefix) for feed in FEEDS):
             return _feeds(storage)
         sample = bundled_sample()
@@ -176,8 +150,8 @@ def _landing(storage: Storage) -> Finding:
 
 def _feeds(landing: Storage) -> Finding:
     fix = "put landing files there, or build from elsewhere with --landing"
-    if not Path(landing.uri).exists():
-        return Finding("landing", "problem", f"{landing.uri}: there is no such folder", fix)
+    if not landing.exists():
+        return Finding("landing", "problem", f"{landing.uri}: there is no such folder or bucket", fix)
     empty = [feed.prefix for feed in FEEDS if not landing.list(feed.prefix)]
     if empty:
         return Finding("landing", "problem", f"{landing.uri}: no files in {', '.join(empty)}", fix)
@@ -220,7 +194,8 @@ def _credentials(environment: Mapping[str, str]) -> Finding:
     }
     found = [kind for variable, kind in kinds.items() if environment.get(variable)]
     for variable, name in (("AWS_SHARED_CREDENTIALS_FILE", "credentials"), ("AWS_CONFIG_FILE", "config")):
-        file = Path(environment.get(variable) or Path("~/.aws").expanduser() / name)
+        # as text: Path raises where this user has no home, the SDKs of AWS look in a folder named ~
+        file = Path(environment.get(variable) or os.path.expanduser(f"~/.aws/{name}"))  # noqa: PTH111 - as above
         if file.is_file():
             found.append(f"{name} file")
     if not found:

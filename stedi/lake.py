@@ -15,7 +15,7 @@ from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.listing import see_landing
 from stedi.manifest import FileRecord, Manifest
 from stedi.publish import settle
-from stedi.storage import Entry, Storage, open_storage
+from stedi.storage import Entry, Options, Storage, open_storage
 
 if TYPE_CHECKING:
     import duckdb
@@ -49,12 +49,15 @@ class Lake:
     is asked for. Close it, or use it in a `with` statement: DuckDB's memory and the private folder go then.
     """
 
-    def __init__(self, storage: Storage, manifest: Manifest, *, memory_limit: str | None = None) -> None:
+    def __init__(
+        self, storage: Storage, manifest: Manifest, *, memory_limit: str | None = None, whole: bool = False
+    ) -> None:
         self.storage = storage
         self.manifest = manifest
         self.notes: list[str] = []
         self.landed: dict[str, Landed] = {}
         self._memory_limit = memory_limit
+        self._whole = whole
         self._engine: Engine | None = None
         self._relations: Relations | None = None
         self._workspace: Path | None = None
@@ -62,11 +65,21 @@ class Lake:
         self._remove: Callable[[], object] = lambda: None
 
     @classmethod
-    def open(cls, uri: str | os.PathLike[str] = "lake", *, memory_limit: str | None = None) -> Self:
-        """Open the lake in a folder; EnvironmentFault where there is none, with how to build it."""
-        storage = open_storage(uri)
+    def open(
+        cls,
+        uri: str | os.PathLike[str] = "lake",
+        *,
+        memory_limit: str | None = None,
+        whole: bool = False,
+        options: Options | None = None,
+    ) -> Self:
+        """Open the lake in a folder or on S3; EnvironmentFault where there is none, with how to build it.
+
+        Of files on S3 DuckDB reads the parts it needs; `whole` has them fetched instead, for who needs all of them.
+        """
+        storage = open_storage(uri, options)
         note = settle(storage)
-        lake = cls(storage, open_manifest(storage), memory_limit=memory_limit)
+        lake = cls(storage, open_manifest(storage), memory_limit=memory_limit, whole=whole)
         if note:
             lake.notes.append(note)
         return lake
@@ -125,6 +138,8 @@ class Lake:
             self._engine = Engine(memory_limit=self._memory_limit, spill=self.workspace / "spill")
             # a name in a query is a table of the lake, never a variable of the Python program
             self._engine.run("settings", "set python_enable_replacements = false")
+            if self.storage.filesystem is not None and not self._whole:
+                self._engine.reach(self.storage.filesystem)
         return self._engine
 
     @property
@@ -141,8 +156,7 @@ class Lake:
             from stedi.relations import Relations
 
             files = {
-                name: [self.storage.local(file.path) for file in table.files]
-                for name, table in self.manifest.tables.items()
+                name: [self._place(file.path) for file in table.files] for name, table in self.manifest.tables.items()
             }
             self._relations = Relations(self.engine, self._land, files, in_memory=in_memory)
         return self._relations
@@ -169,19 +183,22 @@ class Lake:
                 if entry is not None and entry == known:
                     continue
                 # what was checked before has changed since; what was not is checked by the build id it carries
-                local = self.storage.local(file.path)
-                if entry is None or known is not None or build_of(self.engine, local) != record.build:
+                place = self._place(file.path) if entry else ""
+                if entry is None or known is not None or build_of(self.engine, place) != record.build:
                     raise StediError(
                         f"{self.storage.uri}: {name} was published anew, or damaged, since this lake was opened",
                         fix="open the lake again; if that does not help, `stedi verify` says what is wrong",
                     )
                 self._entries[file.path] = entry
 
-    def files_of(self, name: str) -> list[Path]:
-        """Return the local files behind a table that stands in the engine."""
+    def files_of(self, name: str) -> list[str | Path]:
+        """Return what DuckDB reads where it reads a table that stands in the engine."""
         if name in self.landed:
             return list(self.landed[name].good)
-        return [self.storage.local(file.path) for file in self._records(name)]
+        return [self._place(file.path) for file in self._records(name)]
+
+    def _place(self, path: str) -> str | Path:
+        return self.storage.local(path) if self._whole else self.storage.location(path)
 
     def _records(self, name: str) -> list[FileRecord]:
         if name == QUARANTINE:
@@ -192,7 +209,7 @@ class Lake:
         if name not in self.landed:
             from stedi.landing import land
 
-            landing = open_storage(self.manifest.landing_of(self.storage))
+            landing = open_storage(self.manifest.landing_of(self.storage), self.storage.options)
             record = self.manifest.feeds[name]
             seen = see_landing(landing, record)
             if seen.vanished:
@@ -215,7 +232,7 @@ class Lake:
             if feed.quarantine
         ]
         files = {
-            TABLES[name].feed: [glob_safe(self.storage.local(file.path)) for file in feed.quarantine]
+            TABLES[name].feed: [glob_safe(self._place(file.path)) for file in feed.quarantine]
             for name, feed in self.manifest.feeds.items()
             if feed.quarantine
         }

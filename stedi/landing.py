@@ -25,8 +25,8 @@ from stedi.errors import StediError
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
 from stedi.masking import mask_key
-from stedi.proof import POLARS_FROM_BYTES, Proofs, prove
-from stedi.storage import Entry, Storage, faults, make_private
+from stedi.proof import ARROW_FROM_BYTES, Proofs, prove
+from stedi.storage import Entry, Fetched, Storage, faults, make_private
 
 if TYPE_CHECKING:
     from stedi.sieve import BadLine
@@ -56,6 +56,7 @@ def land(
     remembered: FeedRecord | None = None,
     *,
     in_memory: bool = False,
+    fetched: Fetched | None = None,
 ) -> Landed:
     """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed.
 
@@ -65,10 +66,10 @@ def land(
     started = time.perf_counter()
     feed = listing.feed
     known = _known(remembered, feed)
-    local = {entry.path: storage.local(entry.path) for entry in listing.files}
+    local = storage.fetch(listing.files, fetched)
     unproven = [entry for entry in listing.files if not _is_clean(known, entry)]
     proof = partial(prove, feed=feed, files=[local[e.path] for e in unproven], size=sum(e.size for e in unproven))
-    if in_memory and unproven and listing.size < POLARS_FROM_BYTES:
+    if in_memory and unproven and listing.size < ARROW_FROM_BYTES:
         proofs, loaded = _prove_and_load(engine, feed, proof, list(local.values()))
     else:
         proofs, loaded = proof(engine), False

@@ -58,14 +58,14 @@ def list_feed(storage: Storage, feed: Table) -> Listing:
 def _nothing(storage: Storage, feed: Table, left: Sequence[Entry]) -> EnvironmentFault:
     """Return the error for a feed that has nothing to read."""
     to_try = "`stedi sample DIR` makes data to try"
-    if not storage.local("").exists():
+    if not storage.exists():
         return EnvironmentFault(
-            f"{storage.uri}: there is no such folder",
+            f"{storage.uri}: there is no such folder or bucket",
             fix=f"name the folder that holds {feed.prefix} with --landing; {to_try}",
         )
     what = f"{storage.uri}/{feed.prefix}: no landing files of {feed.feed}"
     if any(f"{storage.uri}/".endswith(f"/{known.prefix}") for known in FEEDS):
-        return EnvironmentFault(what, fix=f"name the folder above: --landing {PurePosixPath(storage.uri).parents[1]}")
+        return EnvironmentFault(what, fix=f"name the folder above: --landing {storage.uri.rsplit('/', 2)[0]}")
     if left:
         what += f", only others, as {left[0].path}"
     return EnvironmentFault(
@@ -78,8 +78,9 @@ def _nothing(storage: Storage, feed: Table, left: Sequence[Entry]) -> Environmen
 def check_unchanged(storage: Storage, listings: Iterable[Listing]) -> None:
     """Raise EnvironmentFault where a listed file is not as it was: a build is of one listing, never of a mix."""
     for listing in listings:
+        now = {entry.path: entry for entry in storage.list(listing.feed.prefix)}
         for entry in listing.files:
-            if storage.stat(entry.path) != entry:
+            if now.get(entry.path) != entry:
                 raise EnvironmentFault(
                     f"{storage.uri}/{entry.path}: changed while it was read",
                     fix="run the command again when nothing writes there; nothing was published",

@@ -41,6 +41,7 @@ def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequenc
     moves = [*moves, (staged_manifest, MANIFEST)]
     for path in (*(final for _, final in moves), *deletes):
         storage.make_ready(path)
+    storage.stage([staged for staged, _ in moves if staged != staged_manifest])
     steps = {"moves": moves, "deletes": deletes}
     storage.write(staged_journal, (json.dumps(steps, indent=1) + "\n").encode())
     try:
@@ -73,7 +74,7 @@ def recover(storage: Storage) -> bool:
                 fix="delete that file and run `stedi build --force`",
             ) from error
         _roll_forward(storage, moves, deletes)
-    storage.delete(STAGING)
+    storage.clear(STAGING)
     return journal is not None
 
 
@@ -117,4 +118,4 @@ def _roll_forward(storage: Storage, moves: Iterable[tuple[str, str]], deletes: I
     for path in deletes:
         storage.delete(path)
     storage.delete(JOURNAL)
-    storage.delete(STAGING)
+    storage.clear(STAGING)

@@ -16,7 +16,7 @@ from typing import Any
 import duckdb
 
 from stedi.contracts import TABLES
-from stedi.engine import ABOUT_SQL, Engine, explain, glob_safe
+from stedi.engine import ABOUT_SQL, Engine, explain, glob_safe, read_fault
 from stedi.errors import StediError, UsageError
 from stedi.lake import QUARANTINE, Lake
 from stedi.masking import scrub
@@ -38,7 +38,10 @@ _PIVOT = re.compile(rf"{_BLANK}\(*(?:pivot|unpivot|from|select|with)\b", re.IGNO
 # functions and tables that show, or reach, relations their text does not name
 _CATALOGUE = re.compile(r"query|query_table|(?:duckdb|pragma|sqlite|pg)_\w+", re.IGNORECASE)
 
-_PLACE = re.compile(r"\n+LINE \d+: [^\n]*(?:\n *\^*)?\s*$")
+_PLACE = re.compile(r"\n+LINE (\d{1,9}): ([^\n]*)\n *\^+\s*$")
+_CUT = "..."  # DuckDB's, at the ends of a line that is long
+_SHOWN_OF_A_LINE = 40  # characters at least where it is cut
+_QUOTED = re.compile(r"\"([^\"]+)\"(?!\w)|'([^']+)'(?!\w)|(\d+)|[\"':]")
 _VALUE = re.compile(r"[\"':]|(?<![A-Za-z0-9_])[-+]?\d|\d{4}")
 _TARGET = re.compile(
     r" (?:to|type) (U?INT\d+|(?:U?(?:TINY|SMALL|BIG|HUGE)INT)|INTEGER|DOUBLE|FLOAT|DECIMAL|BOOL|DATE|TIME\w*|UUID)\b"
@@ -89,6 +92,10 @@ def count(lake: Lake, query: str) -> int | None:
 
 def parse(lake: Lake, query: str) -> frozenset[str]:
     """Return the tables of the lake that a query reads; UsageError where it is no query, or not just one."""
+    try:
+        query.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError("the query is not UTF-8", fix="write it in UTF-8") from error
     known = {*lake.tables, QUARANTINE}
     connection = lake.engine.connection
     with translated(query):
@@ -123,6 +130,8 @@ def translated(query: str = "") -> Iterator[None]:
 
 def explain_query(error: duckdb.Error, query: str) -> StediError:
     """Return the error of ours for what DuckDB says of a query: with the place in its text, without data."""
+    if (fault := read_fault()) is not None:
+        return fault
     text = str(error).strip()
     if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
         return explain(error, "the query")
@@ -134,7 +143,7 @@ def explain_query(error: duckdb.Error, query: str) -> StediError:
         if isinstance(error, duckdb.CatalogException):
             fix = f"the tables are {', '.join(_NAMES)}"
             text = _NO_TABLE.sub(lambda found: f"{found[1]}{nearest(found[2], _NAMES)}", text)
-        return UsageError(text, fix=fix)
+        return UsageError(text if place else _own_words(text, query), fix=fix)
     return UsageError(f"{_masked(text)}{place}", fix="correct the query; values of the data are not shown in errors")
 
 
@@ -179,8 +188,23 @@ def _place(text: str, query: str) -> str:
     found = _PLACE.search(text)
     if found is None:
         return ""
-    shown = found.group().strip().splitlines()[0].partition(": ")[2].strip(".")
-    return found.group().rstrip() if shown and shown in query else ""
+    lines = ["", *query.split("\n")]
+    line = lines[int(found[1])].rstrip("\r") if int(found[1]) < len(lines) else ""
+    core = found[2].removeprefix(_CUT).removesuffix(_CUT)
+    is_part = core != found[2] and len(core) >= _SHOWN_OF_A_LINE and core in line
+    return found.group().rstrip() if found[2] == line or is_part else ""
+
+
+def _own_words(text: str, query: str) -> str:
+    """Return the first line of what DuckDB says of SQL, up to where it quotes what does not stand in the query.
+
+    Without a place it may speak of other SQL than the query, as json_deserialize_sql does, whose text is data.
+    """
+    kind, colon, rest = text.partition("\n")[0].partition(": ")
+    for found in _QUOTED.finditer(rest):
+        if not found.lastindex or found[found.lastindex] not in query:
+            return f"{kind}{colon}{rest[: found.start()].rstrip(' (')} ***"
+    return f"{kind}{colon}{rest}"
 
 
 def _masked(text: str) -> str:

@@ -31,7 +31,7 @@ class Relations:
         self,
         engine: Engine,
         landed: Callable[[str], Landed],
-        files: Mapping[str, Sequence[Path]],
+        files: Mapping[str, Sequence[str | Path]],
         *,
         in_memory: bool,
     ) -> None:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
+from stedi import plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, LedgerRecord, Manifest, TableRecord
@@ -71,14 +73,30 @@ class Run:
     _parts_done: int = 0
 
     @property
+    def build(self) -> str:
+        """The id of the lake as it will stand."""
+        return plan.build_id({name: self.ids[name] for name in self.order})
+
+    @property
+    def staging(self) -> str:
+        """Where this build makes its tables and quarantine."""
+        return f"{STAGING}/{self.build}"
+
+    @property
     def engine(self) -> Engine:
         """The engine of this run, opened at first use."""
         if self._engine is None:
             from stedi.engine import Engine
 
-            spill = self.lake.workspace(f"{STAGING}/spill")
-            threads = 1 if self.size < ONE_THREAD_BELOW_BYTES else None
-            engine = Engine(memory_limit=self.memory_limit, threads=threads, spill=spill, trace=self.trace)
+            spill = self.lake.workspace(f"{self.staging}/spill")
+            small = self.size < ONE_THREAD_BELOW_BYTES
+            engine = Engine(
+                memory_limit=self.memory_limit,
+                threads=1 if small else None,
+                spill=spill,
+                in_order=small,
+                trace=self.trace,
+            )
             self._engine = self.resources.enter_context(engine)
         return self._engine
 
@@ -102,10 +120,16 @@ class Run:
             from stedi.landing import land
 
             remembered = self.published.feeds.get(name) if self.published and self.same_landing else None
-            workspace = self.lake.workspace(STAGING)
+            workspace = self.lake.workspace(self.staging)
             in_memory = self.relations.in_memory
             self.landed[name] = land(
-                self.engine, self.landing, self.listings[name], workspace, remembered, in_memory=in_memory
+                self.engine,
+                self.landing,
+                self.listings[name],
+                workspace,
+                remembered,
+                in_memory=in_memory,
+                fetched=partial(self._fetching, name),
             )
         return self.landed[name]
 
@@ -123,6 +147,12 @@ class Run:
         """Report that the next part of the build begins."""
         self.progress(what, self._parts_done, len(self.stale) + 3)
         self._parts_done += 1
+
+    def _fetching(self, feed: str, done: int, total: int) -> None:
+        if done < total:
+            self.progress(f"fetching {feed}: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB", done, total)
+        else:
+            self.progress("reading landing files", self._parts_done - 1, len(self.stale) + 3)
 
     def _standing(self) -> dict[str, TableRecord]:
         return {n: t for n, t in self.published.tables.items() if n not in self.stale} if self.published else {}

@@ -24,8 +24,13 @@ PLACE, TEXT, FLAG, COUNT, SHARE = "a path or URI", "a text", "true or false", "a
 
 FORMATS = ("table", "csv", "json")
 
+_ON_S3: Mapping[str, str] = {"cache_dir": PLACE, "cache_size": TEXT, "no_cache": FLAG, "requester_pays": FLAG}
+
 OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
     "build": {
+        **_ON_S3,
+        "sse_kms_key": TEXT,
+        "break_lock": FLAG,
         "lake": PLACE,
         "landing": PLACE,
         "strict": FLAG,
@@ -33,10 +38,19 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "memory_limit": TEXT,
         "json": FLAG,
     },
-    "verify": {"lake": PLACE, "expected": PLACE, "memory_limit": TEXT, "json": FLAG},
-    "query": {"lake": PLACE, "format": FORMATS, "limit": COUNT, "memory_limit": TEXT},
-    "sample": {"scale": COUNT, "seed": COUNT, "serial_defect": FLAG, "dirty": SHARE, "json": FLAG},
-    "doctor": {"lake": PLACE, "json": FLAG},
+    "verify": {**_ON_S3, "lake": PLACE, "expected": PLACE, "memory_limit": TEXT, "json": FLAG},
+    "query": {**_ON_S3, "lake": PLACE, "format": FORMATS, "limit": COUNT, "memory_limit": TEXT},
+    "sample": {
+        **_ON_S3,
+        "sse_kms_key": TEXT,
+        "scale": COUNT,
+        "seed": COUNT,
+        "serial_defect": FLAG,
+        "dirty": SHARE,
+        "json": FLAG,
+    },
+    "doctor": {**_ON_S3, "lake": PLACE, "json": FLAG},
+    "cache": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
 }
 """The options of each command, and what each takes; a tuple lists the words it takes."""
 
@@ -58,17 +72,21 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> dict[str, dict
     file cannot be read.
     """
     named = environment.get(CONFIG_VARIABLE)
-    file = Path(named).expanduser() if named else Path(FILE)
-    if not file.is_file():
-        if named:
-            raise EnvironmentFault(f"{file}: no such file", fix=f"correct ${CONFIG_VARIABLE}, or unset it")
-        return {}
+    fix = f"correct ${CONFIG_VARIABLE}, or unset it"
+    file = _at_home(named, f"${CONFIG_VARIABLE}", fix) if named else Path(FILE)
+    with faults(f"cannot read {file}"):
+        if not file.is_file():
+            if not named and not os.path.lexists(file):
+                return {}
+            wrong = "is no file" if file.exists() else "no such file"
+            raise EnvironmentFault(f"{file}: {wrong}", fix=fix if named else "make it a file, or remove it")
+        data = file.read_bytes()
     import tomllib
 
-    with faults(f"cannot read {file}"):
-        data = file.read_bytes()
     try:
         raw = tomllib.loads(data.decode())
+    except RecursionError as error:
+        raise UsageError(f"{file}: is nested too deeply for settings", fix="correct the file") from error
     except ValueError as error:
         raise UsageError(f"{file}: is not TOML: {error}", fix="correct the file") from error
     return _parse(file, raw)
@@ -125,9 +143,21 @@ def _checked(file: Path, key: str, value: object, kind: str | tuple[str, ...]) -
             raise UsageError(f"{file}: {key}: is none of {', '.join(kind)}", fix="correct the file")
     elif not fits[kind]:
         raise UsageError(f"{file}: {key}: takes {kind}, not {_toml_type(value)}", fix="correct the file")
+    if isinstance(value, str) and "\0" in value:
+        raise UsageError(f"{file}: {key}: holds a NUL character", fix="correct the file")
     if kind == PLACE and isinstance(value, str) and "://" not in value:
-        return str(file.absolute().parent / Path(value).expanduser())
+        if not value:
+            raise UsageError(f"{file}: {key}: is empty", fix=f"name {PLACE}, or remove the line")
+        return str(file.absolute().parent / _at_home(value, f"{file}: {key}", "write the whole path"))
     return value
+
+
+def _at_home(path: str, what: str, fix: str) -> Path:
+    """Return a path with the home folder that `~` stands for; UsageError, about `what`, where there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise UsageError(f"{what}: {path}: there is no such home folder", fix=fix) from error
 
 
 def _toml_type(value: object) -> str:

@@ -13,17 +13,24 @@ import os
 import platform
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from stedi.errors import EnvironmentFault, LakeBusy, UsageError
+from stedi.finding import Finding
 
-__all__ = ["Entry", "LocalStorage", "Storage", "faults", "open_storage"]
+if TYPE_CHECKING:
+    from stedi.ranges import RangeFileSystem
+
+__all__ = ["Entry", "LocalStorage", "Options", "Storage", "faults", "open_storage"]
 
 NOT_A_FILE = "not a file"
 """The version of a pipe, socket or device: nothing to read."""
+
+LEAST_FREE = 500_000_000
+"""Bytes free on the lake's disk below which a build of the sample may fail."""
 
 PRIVATE_DIR = 0o700
 PRIVATE_FILE = 0o600
@@ -38,10 +45,42 @@ class Entry:
     version: str
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How storages away from this machine are used; the empty value of each means what its comment says.
+
+    Credentials are none of them: those are found by the conventions of AWS.
+    """
+
+    cache_dir: str = ""  # this user's cache folder
+    cache_size: str = ""  # stedi.cache.CACHE_SIZE
+    sse_kms_key: str = ""  # objects are encrypted with keys of S3
+    requester_pays: bool = False  # the owner of the bucket pays
+    break_lock: bool = False  # a lock that is held is respected
+
+
+Fetched = Callable[[int, int], None]
+"""Told how many bytes are fetched, and of how many."""
+
+
 class Storage(Protocol):
     """What a build needs of the place a lake or its landing data are in."""
 
     uri: str
+    options: Options
+
+    @property
+    def filesystem(self) -> RangeFileSystem | None:
+        """What DuckDB reads `location`s through, None where they are local."""
+        ...
+
+    def exists(self) -> bool:
+        """Return whether the place is there: a folder, a bucket."""
+        ...
+
+    def look(self) -> list[Finding]:
+        """Look at whether a lake can be here, and what it would take; raises nothing for what is wrong."""
+        ...
 
     def list(self, prefix: str) -> list[Entry]:
         """Return every file below a prefix, in nested folders too, sorted by path; none where there is none."""
@@ -59,6 +98,26 @@ class Storage(Protocol):
         """Replace a small file in one step, durably."""
         ...
 
+    def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
+        """Return, by path, files on this machine with the content of these; EnvironmentFault where one has changed."""
+        ...
+
+    def local(self, path: str) -> Path:
+        """Return a path on this machine that holds the content of a file."""
+        ...
+
+    def location(self, path: str) -> str | Path:
+        """Return where DuckDB reads parts of a file, through `filesystem` where there is one."""
+        ...
+
+    def workspace(self, path: str) -> Path:
+        """Make a private folder on this machine whose files `stage` and `move` can put in place."""
+        ...
+
+    def stage(self, paths: Sequence[str]) -> None:
+        """Bring files of a workspace to where `move` can put them in place in one step."""
+        ...
+
     def make_ready(self, path: str) -> None:
         """See that a staged file can be put in place at a path; EnvironmentFault says why not."""
         ...
@@ -68,15 +127,11 @@ class Storage(Protocol):
         ...
 
     def delete(self, path: str) -> None:
-        """Remove a file or a folder with all below it; nothing happens where there is none."""
+        """Remove a file; nothing happens where there is none."""
         ...
 
-    def local(self, path: str) -> Path:
-        """Return a path on this machine that holds the content of a file."""
-        ...
-
-    def workspace(self, path: str) -> Path:
-        """Make a private folder on this machine whose files `move` can put in place."""
+    def clear(self, path: str) -> None:
+        """Remove a folder with all below it, workspaces and what was never finished included."""
         ...
 
     def lock(self, path: str, holder: str) -> contextlib.AbstractContextManager[None]:
@@ -84,16 +139,21 @@ class Storage(Protocol):
         ...
 
 
-def open_storage(uri: str | os.PathLike[str]) -> Storage:
+def open_storage(uri: str | os.PathLike[str], options: Options | None = None) -> Storage:
     """Open the storage at a folder or URI; it need not exist yet. UsageError where the scheme is unknown."""
     text = os.fspath(uri)
+    options = options or Options()
     if not text:
         raise UsageError("an empty path is no lake or landing folder", fix="give a folder")
-    scheme, separator, _ = text.partition("://")
+    scheme, separator, place = text.partition("://")
+    if separator and scheme.lower() == "s3":
+        from stedi.s3 import S3Storage
+
+        return S3Storage(place, options)
     if separator and scheme.isalnum() and len(scheme) > 1:
-        raise UsageError(f"{text}: this version reads and writes local folders only", fix="give a local folder")
+        raise UsageError(f"{text}: is neither a folder nor on S3", fix="give a folder, or s3://bucket/prefix")
     # expanded as text: `./~` is a folder here, of which Path would make `~`
-    return LocalStorage(Path(os.path.expanduser(text)).resolve())  # noqa: PTH111 - as above
+    return LocalStorage(Path(os.path.expanduser(text)).resolve(), options)  # noqa: PTH111 - as above
 
 
 @contextlib.contextmanager
@@ -117,15 +177,33 @@ def fault(error: OSError, what: str) -> EnvironmentFault:
 class LocalStorage:
     """A folder on this machine."""
 
-    def __init__(self, root: Path) -> None:
+    filesystem: RangeFileSystem | None = None
+
+    def __init__(self, root: Path, options: Options | None = None) -> None:
         self.root = root
         self.uri = str(root)
+        self.options = options or Options()
 
     def _at(self, path: str) -> Path:
         parts = PurePosixPath(path).parts
         if ".." in parts or PurePosixPath(path).is_absolute():
             raise UsageError(f"{path}: leads out of {self.uri}", fix="name a path below the folder")
         return self.root.joinpath(*parts)
+
+    def exists(self) -> bool:
+        return self.root.exists()
+
+    def look(self) -> list[Finding]:
+        # the folder of the lake, or the nearest one above it that is there
+        there = next(folder for folder in (self.root, *self.root.parents) if folder.exists())
+        free = shutil.disk_usage(there).free
+        space = Finding("free disk", "ok", f"{free / 1e9:.1f} GB at {there}")
+        if free < LEAST_FREE:
+            space = Finding("free disk", "problem", space.found, "free some space, or name a lake on another disk")
+        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+            fix = "give this user access, or name another folder with --lake"
+            return [space, Finding("lake writable", "problem", f"{there}: cannot be written", fix)]
+        return [space, Finding("lake writable", "ok", str(self.root))]
 
     def list(self, prefix: str) -> list[Entry]:
         found: list[Entry] = []
@@ -160,7 +238,7 @@ class LocalStorage:
     def write(self, path: str, data: bytes) -> None:
         file = self._at(path)
         with faults(f"cannot write {file}"):
-            _make_private(file.parent)
+            make_private_folder(file.parent)
             partial = file.with_name(file.name + ".partial")
             with open(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, PRIVATE_FILE), "wb") as stream:
                 stream.write(data)
@@ -172,7 +250,7 @@ class LocalStorage:
         self.stat(path)
         folder = self._at(path).parent
         with faults(f"cannot put files into {folder}"):
-            _make_private(folder)
+            make_private_folder(folder)
             if not folder.resolve().is_relative_to(self.root.resolve()):
                 raise OSError(errno.EXDEV, "it is a link that leads out of the lake")
             if folder.stat().st_dev != self.root.stat().st_dev:
@@ -185,24 +263,38 @@ class LocalStorage:
     def move(self, source: str, target: str) -> None:
         file = self._at(target)
         with faults(f"cannot put {file} in place"):
-            _make_private(file.parent)
+            make_private_folder(file.parent)
             self._at(source).replace(file)
 
     def delete(self, path: str) -> None:
         file = self._at(path)
         with faults(f"cannot delete {file}"):
-            if file.is_dir() and not file.is_symlink():
-                shutil.rmtree(file)
+            file.unlink(missing_ok=True)
+
+    def clear(self, path: str) -> None:
+        folder = self._at(path)
+        with faults(f"cannot delete {folder}"):
+            if folder.is_dir() and not folder.is_symlink():
+                shutil.rmtree(folder)
             else:
-                file.unlink(missing_ok=True)
+                folder.unlink(missing_ok=True)
+
+    def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
+        return {entry.path: self._at(entry.path) for entry in entries}
 
     def local(self, path: str) -> Path:
         return self._at(path)
 
+    def location(self, path: str) -> str | Path:
+        return self._at(path)
+
+    def stage(self, paths: Sequence[str]) -> None:
+        pass  # a workspace is in the lake
+
     def workspace(self, path: str) -> Path:
         folder = self._at(path)
         with faults(f"cannot write to {folder}"):
-            _make_private(folder)
+            make_private_folder(folder)
         return folder
 
     @contextlib.contextmanager
@@ -212,7 +304,9 @@ class LocalStorage:
 
         file = self._at(path)
         with faults(f"cannot lock {self.uri}"):
-            _make_private(file.parent)
+            make_private_folder(file.parent)
+            if file.is_dir():
+                raise IsADirectoryError(errno.EISDIR, f"{file} is a folder, where the lock file belongs; remove it")
             lock = FileLock(file, timeout=0, mode=PRIVATE_FILE)
             try:
                 lock.acquire()
@@ -252,7 +346,7 @@ def _holder(file: Path) -> str:
     return str(name)
 
 
-def _make_private(folder: Path) -> None:
+def make_private_folder(folder: Path) -> None:
     """Make a folder and its missing parents for the owner alone; folders that are there keep their mode."""
     missing = [folder, *folder.parents]
     for part in reversed(missing):

@@ -27,7 +27,7 @@ from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress
 from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
-from stedi.storage import faults, open_storage
+from stedi.storage import Options, faults, open_storage
 
 __all__ = ["EXPECTED", "Report", "verify"]
 
@@ -110,6 +110,7 @@ def verify(
     *,
     memory_limit: str | None = None,
     progress: Progress | None = None,
+    options: Options | None = None,
 ) -> Report:
     """Verify a lake and return what was found; it raises nothing for what is wrong with the lake.
 
@@ -117,7 +118,7 @@ def verify(
     landing data is used where there is one. EnvironmentFault where the lake was never built.
     """
     counts = _read_expected(Path(expected)) if expected is not None else None
-    with Lake.open(lake, memory_limit=memory_limit) as opened:
+    with Lake.open(lake, memory_limit=memory_limit, whole=True, options=options) as opened:
         report = Report(
             opened.storage.uri,
             opened.manifest.landing_of(opened.storage),
@@ -234,7 +235,7 @@ def _footer(work: _Verification, file: FileRecord, build: str) -> int:
 
 def _landing(work: _Verification) -> None:
     """Hold the landing files against those the lake was built from, and read them again."""
-    landing = open_storage(work.manifest.landing_of(work.lake.storage))
+    landing = open_storage(work.manifest.landing_of(work.lake.storage), work.lake.storage.options)
     for name, record in work.manifest.feeds.items():
         work.count("feeds")
         seen = see_landing(landing, record)
@@ -309,7 +310,7 @@ def _because(unread: Mapping[str, str]) -> str:
 def _expected(work: _Verification, counts: Mapping[str, int] | None, where: str) -> None:
     """Hold the rows of the tables against those that are expected; `where` names the file that says so."""
     if counts is None:
-        landing = open_storage(work.manifest.landing_of(work.lake.storage))
+        landing = open_storage(work.manifest.landing_of(work.lake.storage), work.lake.storage.options)
         found = landing.read(EXPECTED)
         if found is None:
             return

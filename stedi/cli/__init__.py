@@ -18,6 +18,7 @@ COMMANDS = {
     "verify": "Check a published lake: files, counts, ledger, audits.",
     "query": "Run SQL over every zone of a lake, read-only.",
     "sample": "Write landing data of any size, with known results.",
+    "cache": "Show or clear what was fetched from S3.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }
 """Every command and the first line of its help, known without loading it."""

@@ -10,14 +10,14 @@ import click
 
 from stedi.build import Run
 from stedi.build import build as build_lake
-from stedi.cli.options import as_json, folders, lake, memory_limit, option
-from stedi.cli.output import note, print_json, print_lines, print_table, shown, write
+from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
+from stedi.cli.output import by_reason, note, print_json, print_lines, print_table, shown, write
 from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
-from stedi.manifest import Manifest
+from stedi.manifest import THE_LAKE, Manifest
 from stedi.settings import bundled_sample
-from stedi.storage import open_storage
+from stedi.storage import Options, open_storage
 
 __all__ = ["build"]
 
@@ -29,6 +29,7 @@ Examples:
   stedi build --landing DIR --lake DIR            your landing data: DIR/customer/landing/*.json, ...
   stedi build --strict --json                     for a script: exit 1 where a line is bad
   stedi build --memory-limit 1GB                  big data on a small machine
+  stedi build --lake s3://bucket/prefix           landing data and tables in a bucket
 """,
 )
 @lake
@@ -42,9 +43,17 @@ Examples:
 @option("--strict", is_flag=True, help="Publish nothing and exit 1 where a line is quarantined.")
 @option("--force", is_flag=True, help="Make every table again, changed or not.")
 @memory_limit
+@on_s3("sse_kms_key", "break_lock")
 @as_json
 def build(
-    *, lake: str, landing: str | None, strict: bool, force: bool, memory_limit: str | None, as_json: bool
+    *,
+    lake: str,
+    landing: str | None,
+    strict: bool,
+    force: bool,
+    memory_limit: str | None,
+    options: Options,
+    as_json: bool,
 ) -> None:
     """Build the lakehouse from landing data.
 
@@ -54,10 +63,11 @@ def build(
     with Parts() as progress:
         run = build_lake(
             lake,
-            default_landing(lake) if landing is None else landing,
+            default_landing(lake, options) if landing is None else landing,
             strict=strict,
             force=force,
             memory_limit=memory_limit,
+            options=options,
             progress=progress,
         )
     for text in run.notes:
@@ -68,16 +78,18 @@ def build(
         _print(run, progress.seconds)
 
 
-def default_landing(lake: str) -> str:
+def default_landing(lake: str, options: Options | None = None) -> str:
     """Return where landing data are looked for when nobody says.
 
     In the lake itself, else where the lake was last built from (so that a plain `stedi build` never replaces a lake
     with the sample), else in the bundled sample.
     """
-    storage = open_storage(lake)
+    storage = open_storage(lake, options)
+    published = Manifest.load(storage)
+    if published is not None and published.landing == THE_LAKE:
+        return lake
     if any(storage.list(feed.prefix) for feed in FEEDS):
         return lake
-    published = Manifest.load(storage)
     if published is not None:
         return published.landing_of(storage)
     sample = bundled_sample()
@@ -130,8 +142,7 @@ def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
     lines = []
     for name, feed in manifest.feeds.items():
         if feed.quarantined:
-            reasons = ", ".join(f"{count:,} {reason}" for reason, count in feed.reasons.items())
-            lines.append(f"{TABLES[name].feed} quarantined: {reasons}")
+            lines.append(f"{TABLES[name].feed} quarantined: {by_reason(feed.reasons)}")
     if lines:
         lines.append(f'see them: stedi query --lake {shlex.quote(shown(run.lake.uri))} "from quarantine"')
     for feed in manifest.feeds.values():

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from stedi.cli.interrupt import INTERRUPTED, interruptible, was_interrupted
+from stedi.cli.output import expect_json, note, print_json_error
 from stedi.errors import AuditFailed, EnvironmentFault, StediError, VerifyFailed
 
 __all__ = ["run"]
@@ -19,6 +20,8 @@ WRONG = 2
 
 def run(cli: click.Group, arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but SystemExit's own kind comes out of here."""
+    # a guess, until the options are read
+    expect_json(asked="--json" in (sys.argv[1:] if arguments is None else arguments))
     # Polars raises KeyboardInterrupt of its own accord and leaves the signal pending, so a second one may come while
     # the first is handled; there is no third.
     try:
@@ -37,7 +40,10 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        error.show()
+        with contextlib.suppress(OSError):  # nobody listens
+            error.show()
+        context = getattr(error, "ctx", None)
+        print_json_error(error.format_message(), f"see `{context.command_path} --help`" if context else "", WRONG)
         return WRONG
     except SystemExit as end:  # shell completion, or a closed pipe
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(end.code or 0)
@@ -51,16 +57,17 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
 
 def _failed(error: StediError) -> int:
     """Print an error, everything it lists and what to do next."""
-    _say(f"Error: {error.message}")
+    note(f"Error: {error.message}")
     if isinstance(error, AuditFailed):
         for audit, lines in error.violations.items():
             for line in lines:
-                _say(f"  {audit}: {line}")
+                note(f"  {audit}: {line}")
     if isinstance(error, VerifyFailed):
         for problem in error.problems:
-            _say(f"  {problem}")
+            note(f"  {problem}")
     if error.fix:
-        _say(f"Fix: {error.fix}")
+        note(f"Fix: {error.fix}")
+    print_json_error(error.message, error.fix, error.exit_code)
     error.__notes__ = []  # the fix, which a trace would say once more
     _trace()
     return error.exit_code
@@ -75,8 +82,11 @@ def _unforeseen(error: Exception) -> int:
     while place is not None and place.tb_next is not None:
         place = place.tb_next
     where = f" in {Path(place.tb_frame.f_code.co_filename).name}, line {place.tb_lineno}" if place else ""
-    _say(f"Error: this should not have happened: {type(error).__name__}{where}")
-    _say("Fix: run it again with STEDI_DEBUG=1 for the whole story, and report it")
+    message = f"this should not have happened: {type(error).__name__}{where}"
+    fix = "run it again with STEDI_DEBUG=1 for the whole story, and report it"
+    note(f"Error: {message}")
+    note(f"Fix: {fix}")
+    print_json_error(message, fix, WRONG)
     _trace()
     return WRONG
 
@@ -86,7 +96,9 @@ def _as_ours(error: Exception) -> StediError | None:
     if isinstance(error, OSError):
         from stedi.storage import fault
 
-        return fault(error, str(error.filename or "a file"))
+        if not error.filename and not _current_folder_exists():
+            return EnvironmentFault("the current folder is gone", fix="change to one that is there")
+        return fault(error, str(error.filename or "a file, or the output"))
     if isinstance(error, MemoryError):
         return EnvironmentFault("out of memory", fix="give DuckDB less: --memory-limit 1GB")
     duckdb = sys.modules.get("duckdb")
@@ -97,6 +109,14 @@ def _as_ours(error: Exception) -> StediError | None:
     return None
 
 
+def _current_folder_exists() -> bool:
+    try:
+        Path.cwd()
+    except OSError:
+        return False
+    return True
+
+
 def _trace() -> None:
     if os.environ.get("STEDI_DEBUG"):
         import traceback
@@ -104,11 +124,6 @@ def _trace() -> None:
         traceback.print_exc()
 
 
-def _say(text: str) -> None:
-    with contextlib.suppress(OSError):  # nobody listens
-        click.echo(text, err=True)
-
-
 def _interrupted() -> int:
-    _say("Interrupted")
+    note("Interrupted")
     return INTERRUPTED

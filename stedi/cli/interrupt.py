@@ -1,5 +1,7 @@
 """Ctrl-C: one KeyboardInterrupt, engines stopped, and an end within two seconds whatever is running.
 
+SIGTERM, and SIGHUP of a terminal that is closed, are the same, so that they leave no private folder behind either.
+
 Python runs a signal's handler when its main thread comes back to Python. DuckDB looks at signals between two tasks of
 a query, but a task of the main thread itself may take for ever; so a second thread, which the signal reaches at once,
 interrupts the engines, and ends the process if that does not help. A lake outlives that as it outlives a kill.
@@ -25,11 +27,13 @@ PATIENCE = 1.5
 
 _EVERY = 0.05
 
+_SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
 _pressed: list[int] = []  # no lock, since a signal handler adds to it
 
 
 def was_interrupted() -> bool:
-    """Return whether Ctrl-C was pressed: whatever error comes after it is its consequence."""
+    """Return whether Ctrl-C was pressed, or its like sent: whatever error comes after it is its consequence."""
     return bool(_pressed)
 
 
@@ -41,8 +45,10 @@ def interruptible() -> Iterator[None]:
         return
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, _raise_once)
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if number == signal.SIGINT or handler != signal.SIG_IGN:  # nohup has SIGHUP ignored
+            signal.signal(number, _raise_once)
     wakeup = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     ended = threading.Event()
     _pressed.clear()
@@ -56,19 +62,22 @@ def interruptible() -> Iterator[None]:
         os.close(writing)
         watcher.join()
         os.close(reading)
-        if signal.getsignal(signal.SIGINT) is _raise_once:
-            signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            if signal.getsignal(number) is _raise_once:
+                signal.signal(number, handler)
 
 
 def _raise_once(number: int, frame: types.FrameType | None) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for handled in _SIGNALS:
+        if signal.getsignal(handled) is _raise_once:
+            signal.signal(handled, signal.SIG_IGN)
     _pressed.append(number)
     raise KeyboardInterrupt
 
 
 def _watch(reading: int, ended: threading.Event) -> None:
     while signals := os.read(reading, 1):
-        if signals[0] == signal.SIGINT:
+        if signals[0] in _SIGNALS:
             _pressed.append(signals[0])
             _stop(ended)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+
+from stedi.cli.output import expect_json
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["as_json", "folders", "lake", "memory_limit", "option"]
+__all__ = ["as_json", "folders", "lake", "memory_limit", "on_s3", "option"]
 
 _SIZE = re.compile(r"\d+(?:\.\d+)? ?(?:[KMGT]i?B?|%)", re.IGNORECASE)
 
@@ -19,9 +23,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def option(flag: str, /, *names: str, **settings: Any) -> Callable[[F], F]:
-    """Return click's option, settable from the environment too; `flag` is its long name, as `--memory-limit`."""
+    """Return click's option, settable from the environment too; `flag` is its long name, as `--memory-limit`.
+
+    One that takes no value has an opposite, as `--no-strict`, for who has it set in the environment or the file.
+    """
     variable = "STEDI_" + flag.removeprefix("--").replace("-", "_").upper()
-    return click.option(flag, *names, envvar=variable, **settings)
+    opposite = f"--{flag.removeprefix('--no-')}" if flag.startswith("--no-") else f"--no-{flag.removeprefix('--')}"
+    declared = f"{flag}/{opposite}" if settings.get("is_flag") else flag
+    return click.option(declared, *names, envvar=variable, **settings)
 
 
 def folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -34,8 +43,68 @@ def folders(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> 
 def lake(command: F) -> F:
     """Add --lake."""
     return option(
-        "--lake", metavar="URI", default="lake", show_default=True, shell_complete=folders, help="Folder of the lake."
+        "--lake",
+        metavar="URI",
+        default="lake",
+        show_default=True,
+        shell_complete=folders,
+        help="Folder of the lake, or s3://bucket/prefix.",
     )(command)
+
+
+def on_s3(*also: str) -> Callable[[F], F]:
+    """Add what concerns lakes and landing data on S3, given to the command together as `options`.
+
+    `also` names those that only some commands have: sse_kms_key, break_lock.
+    """
+    flags = {
+        "cache_dir": option(
+            "--cache-dir",
+            metavar="DIR",
+            default="",
+            shell_complete=folders,
+            help="Where objects fetched from S3 are kept. [default: this user's cache folder]",
+        ),
+        "cache_size": option(
+            "--cache-size",
+            metavar="SIZE",
+            default="",
+            help="Bytes kept there at most, as 20GB; what was used longest ago goes. [default: 50GB]",
+        ),
+        "no_cache": option("--no-cache", is_flag=True, help="Keep nothing of what is fetched from S3."),
+        "requester_pays": option("--requester-pays", is_flag=True, help="Pay for requests to somebody else's bucket."),
+        "sse_kms_key": option(
+            "--sse-kms-key",
+            metavar="KEY",
+            default="",
+            help="KMS key that encrypts what is written to S3. [default: keys of S3]",
+        ),
+        "break_lock": option(
+            "--break-lock", is_flag=True, help="Take the lock of a lake on S3 from a build that died elsewhere."
+        ),
+    }
+    names = [name for name in flags if name in also or name not in ("sse_kms_key", "break_lock")]
+
+    def decorate(command: F) -> F:
+        @functools.wraps(command)
+        def gathered(*arguments: Any, **values: Any) -> Any:
+            import tempfile
+
+            from stedi.storage import Options
+
+            chosen = {name: values.pop(name) for name in names}
+            with contextlib.ExitStack() as stack:
+                if chosen.pop("no_cache"):
+                    folder = tempfile.TemporaryDirectory(prefix="stedi-", ignore_cleanup_errors=True)
+                    chosen["cache_dir"] = stack.enter_context(folder)
+                return command(*arguments, options=Options(**chosen), **values)
+
+        found: Any = gathered
+        for name in reversed(names):
+            found = flags[name](found)
+        return cast("F", found)
+
+    return decorate
 
 
 def memory_limit(command: F) -> F:
@@ -44,7 +113,7 @@ def memory_limit(command: F) -> F:
         "--memory-limit",
         metavar="SIZE",
         callback=_size,
-        help="Memory DuckDB may use, as 2GB, 800MB or 50%; the rest spills to disk.",
+        help="Memory to use, as 2GB, 800MB or 50%: DuckDB gets nine tenths of it, and spills to disk what needs more.",
     )(command)
 
 
@@ -56,4 +125,17 @@ def _size(ctx: click.Context, parameter: click.Parameter, value: str | None) -> 
 
 def as_json(command: F) -> F:
     """Add --json."""
-    return option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")(command)
+    # eager, so that it is known when another option is wrong
+    return option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        is_eager=True,
+        callback=_expect_json,
+        help="Print one JSON document instead of text.",
+    )(command)
+
+
+def _expect_json(ctx: click.Context, parameter: click.Parameter, value: bool) -> bool:
+    expect_json(asked=value)
+    return value

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
+from stedi.errors import EnvironmentFault
+
 __all__ = [
+    "by_reason",
+    "expect_json",
     "folded",
     "note",
     "plain_table",
     "print_json",
+    "print_json_error",
     "print_lines",
     "print_table",
     "shown",
@@ -28,7 +34,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def write(text: str) -> bool:
-    """Write to stdout; False where whoever read it has gone away, which is no error of this command."""
+    """Write to stdout; False where whoever read it has gone away, which is no error of this command.
+
+    EnvironmentFault where it cannot be written for another reason, as a full disk.
+    """
     try:
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -41,12 +50,17 @@ def write(text: str) -> bool:
     except UnicodeEncodeError:
         encoding = sys.stdout.encoding or "ascii"
         return write(text.encode(encoding, errors="backslashreplace").decode(encoding))
+    except OSError as error:
+        from stedi.storage import fault
+
+        raise fault(error, "cannot write the output") from error
     return True
 
 
 def note(text: str) -> None:
-    """Write a line to stderr."""
-    click.echo(text, err=True)
+    """Write a line to stderr; where that cannot be, nobody is told."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def terminal_width() -> int:
@@ -75,7 +89,24 @@ def print_lines(*lines: str) -> None:
 
 def print_json(document: object) -> None:
     """Write one JSON document to stdout."""
+    _EXPECTED.clear()
     write(json.dumps(document, indent=1) + "\n")
+
+
+_EXPECTED: set[str] = set()  # holds "json" from when a command is asked for a document until it writes it
+
+
+def expect_json(*, asked: bool) -> None:
+    """Note whether this command is to write one JSON document to stdout."""
+    _EXPECTED.clear()
+    _EXPECTED.update(["json"] if asked else [])
+
+
+def print_json_error(message: str, fix: str, exit_code: int) -> None:
+    """Write what went wrong as the JSON document of this command, if one is expected and not written yet."""
+    if _EXPECTED:
+        with contextlib.suppress(EnvironmentFault):  # the output is what went wrong
+            print_json({"error": {"message": message, "fix": fix, "exit_code": exit_code}})
 
 
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, right: Sequence[str] = ()) -> None:
@@ -96,6 +127,11 @@ def plain_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
         return "  ".join(padded).rstrip() + "\n"
 
     return "".join([line(columns), line(["-" * width for width in widths]), *(line(row) for row in rows)])
+
+
+def by_reason(lines: Mapping[str, int]) -> str:
+    """Return how many lines were bad for each reason, as `2 bad_type:x, 1 not_flat_json`."""
+    return ", ".join(f"{count:,} {reason}" for reason, count in lines.items())
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-import click
+from stedi.cli.output import note
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -64,7 +64,7 @@ class _Shown:
         return bar, task
 
     def _line(self, text: str) -> None:
-        click.echo(f"{self._seconds():6.1f} s  {text}", err=True)
+        note(f"{self._seconds():6.1f} s  {text}")
 
 
 class Parts(_Shown):
@@ -74,6 +74,7 @@ class Parts(_Shown):
         super().__init__()
         self.seconds: dict[str, float] = {}
         self._current = ""
+        self._next = 0.0
         self._since = self._started
 
     def __exit__(self, *_: object) -> None:
@@ -81,18 +82,22 @@ class Parts(_Shown):
         super().__exit__()
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        """Be told that part `done` of `total` begins."""
-        self._end_part()
-        self._current = what
+        """Be told that part `done` of `total` begins, or how far one is that says so after a colon."""
+        part, _, state = what.partition(": ")
+        goes_on = part == self._current
+        if not goes_on:
+            self._end_part()
+            self._current = part
         if self._terminal:
             self._draw(what, done, total)
-        elif self._seconds() >= LONG:
-            self._line(f"{what} ({done + 1} of {total})")
+        elif self._seconds() >= max(LONG, self._next if goes_on else 0.0):
+            self._next = self._seconds() + LONG
+            self._line(what if state else f"{what} ({done + 1} of {total})")
 
     def _end_part(self) -> None:
         now = time.perf_counter()
         if self._current:
-            self.seconds[self._current] = now - self._since
+            self.seconds[self._current] = self.seconds.get(self._current, 0.0) + now - self._since
         self._since = now
 
 

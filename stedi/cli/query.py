@@ -15,10 +15,11 @@ from typing import Any
 import click
 
 from stedi.cli.options import lake as lake_option
-from stedi.cli.options import memory_limit, option
+from stedi.cli.options import memory_limit, on_s3, option
 from stedi.cli.output import folded, note, plain_table, shown, terminal_width, write
 from stedi.errors import UsageError
 from stedi.settings import FORMATS
+from stedi.storage import Options
 
 __all__ = ["query"]
 
@@ -56,7 +57,8 @@ as UTF-8 text, and what is no UTF-8 as \\xNN.
     help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
 )
 @memory_limit
-def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None) -> None:
+@on_s3()
+def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None, options: Options) -> None:
     """Run SQL over every zone of a lake, read-only.
 
     SQL is one query in DuckDB's dialect, or - to read it from stdin. It can read the tables of the lake and nothing
@@ -66,7 +68,7 @@ def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: st
     from stedi.query import ask, count
 
     text = _stdin() if sql == "-" else sql
-    with Lake.open(lake, memory_limit=memory_limit) as opened:
+    with Lake.open(lake, memory_limit=memory_limit, options=options) as opened:
         answer = ask(opened, text)
         for line in opened.notes:
             note(f"note: {shown(line)}")

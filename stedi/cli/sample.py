@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
-from stedi.cli.options import as_json, option
-from stedi.cli.output import print_json, print_table, shown, write
+from stedi.cli.options import as_json, on_s3, option
+from stedi.cli.output import by_reason, print_json, print_table, shown, write
 from stedi.cli.progress import Rows
 from stedi.contracts import TABLES
+from stedi.storage import Options, open_storage
 
 __all__ = ["sample"]
 
@@ -23,7 +22,7 @@ Examples:
   stedi build --landing data --lake lake
 """,
 )
-@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False))
+@click.argument("target", metavar="DIR")
 @option(
     "--scale", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Times the published size."
 )
@@ -32,25 +31,42 @@ Examples:
 @option(
     "--dirty", type=float, metavar="RATE", default=0.0, show_default=True, help="Share of lines made bad, up to 0.5."
 )
+@on_s3("sse_kms_key")
 @as_json
-def sample(*, folder: str, scale: int, seed: int | None, serial_defect: bool, dirty: float, as_json: bool) -> None:
+def sample(
+    *,
+    target: str,
+    scale: int,
+    seed: int | None,
+    serial_defect: bool,
+    dirty: float,
+    options: Options,
+    as_json: bool,
+) -> None:
     """Write landing data of any size, with known results.
 
-    Everybody in it is invented. The rows every table will have are in expected.json, which `stedi verify` uses. The
-    same options always give the same bytes.
+    DIR may be s3://bucket/prefix. Everybody in it is invented. The rows every table will have are in expected.json,
+    which `stedi verify` uses. The same options always give the same bytes.
     """
     from stedi.sample import DEFAULT_SEED, Sample, write_sample
 
     seed = DEFAULT_SEED if seed is None else seed
     total = sum(Sample(scale=scale, seed=seed, serial_defect=serial_defect, dirty=dirty).rows.values())
-    with Rows(f"writing {folder}", total) as progress:
+    with Rows(f"writing {shown(target)}", total) as progress:
         report = write_sample(
-            Path(folder), scale=scale, seed=seed, serial_defect=serial_defect, dirty=dirty, progress=progress
+            target,
+            scale=scale,
+            seed=seed,
+            serial_defect=serial_defect,
+            dirty=dirty,
+            progress=progress,
+            options=options,
         )
+    place = open_storage(target, options).uri
     if as_json:
         print_json(
             {
-                "folder": str(Path(folder).absolute()),
+                "folder": place,
                 "files": report.files,
                 "bytes": report.bytes,
                 "rows": report.rows,
@@ -61,7 +77,6 @@ def sample(*, folder: str, scale: int, seed: int | None, serial_defect: bool, di
         return
     print_table(("feed", "lines"), [(feed, f"{rows:,}") for feed, rows in report.rows.items()], right=("lines",))
     for feed, reasons in report.quarantined.items():
-        listed = ", ".join(f"{lines:,} {reason}" for reason, lines in reasons.items())
-        write(f"bad lines of {TABLES[feed].feed if feed in TABLES else feed}: {listed}\n")
-    write(f"\n{len(report.files)} files, {report.bytes:,} bytes in {shown(str(Path(folder).absolute()))}\n")
-    write(f"next: stedi build --landing {shown(folder)}\n")
+        write(f"bad lines of {TABLES[feed].feed if feed in TABLES else feed}: {by_reason(reasons)}\n")
+    write(f"\n{len(report.files)} files, {report.bytes:,} bytes in {shown(place)}\n")
+    write(f"next: stedi build --landing {shown(target)}\n")

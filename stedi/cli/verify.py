@@ -6,11 +6,12 @@ from dataclasses import asdict
 
 import click
 
-from stedi.cli.options import as_json, lake, memory_limit, option
+from stedi.cli.options import as_json, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.contracts import TABLES
 from stedi.errors import VerifyFailed
+from stedi.storage import Options
 
 __all__ = ["verify"]
 
@@ -41,8 +42,9 @@ Examples:
     help="Rows the tables must have. [default: expected.json at the root of the landing data, if there]",
 )
 @memory_limit
+@on_s3()
 @as_json
-def verify(*, lake: str, expected: str | None, memory_limit: str | None, as_json: bool) -> None:
+def verify(*, lake: str, expected: str | None, memory_limit: str | None, options: Options, as_json: bool) -> None:
     """Check a published lake: files, counts, ledger, audits.
 
     Holds the files against the manifest (there, size, checksum, rows, build id), counts the ledger and runs the audits
@@ -52,7 +54,7 @@ def verify(*, lake: str, expected: str | None, memory_limit: str | None, as_json
     from stedi.verify import verify as verify_lake
 
     with Parts() as progress:
-        report = verify_lake(lake, expected, memory_limit=memory_limit, progress=progress)
+        report = verify_lake(lake, expected, memory_limit=memory_limit, progress=progress, options=options)
     for text in report.notes:
         note(f"note: {shown(text)}")
     if as_json:

@@ -1,14 +1,16 @@
-"""A sample written to a local folder."""
+"""A sample written to a folder or a bucket."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from stedi.contracts import FEEDS
 from stedi.errors import UsageError
 from stedi.sample.files import DEFAULT_SEED, Sample, SampleFile
+from stedi.storage import Options, Storage, faults, open_storage
 
 __all__ = ["SampleReport", "write_sample"]
 
@@ -29,48 +31,50 @@ class SampleReport:
 
 
 def write_sample(
-    target: Path,
+    target: str | os.PathLike[str],
     *,
     scale: int = 1,
     seed: int = DEFAULT_SEED,
     serial_defect: bool = False,
     dirty: float = 0.0,
     progress: Callable[[int], None] | None = None,
+    options: Options | None = None,
 ) -> SampleReport:
-    """Write landing data with known results under `target`, which is made where it does not exist.
+    """Write landing data with known results under `target`, a folder (made where it does not exist) or an S3 URI.
 
     `scale` is how many times the published size; `dirty` (0..0.5) the share of lines made bad;
     `progress` is given the lines written since its last call. expected.json comes last: where it
     stands, the sample is whole.
 
     Raises UsageError for a setting out of its range and for landing folders that hold files already,
-    OSError where the target cannot be written. A file that fails leaves nothing under its name.
+    EnvironmentFault where the target cannot be written. A file that fails leaves nothing under its name.
     """
     sample = Sample(scale=scale, seed=seed, serial_defect=serial_defect, dirty=dirty)
-    _check_empty(target)
+    storage = open_storage(target, options)
+    _check_empty(storage)
     paths = []
     size = 0
     for file in sample.files():
-        size += _write(target / file.path, file, progress)
+        path = PurePosixPath(file.path)
+        with faults(f"cannot write {storage.uri}/{path}"):
+            size += _write(storage.workspace(str(path.parent)) / path.name, file, progress)
+        storage.stage([file.path])
         paths.append(file.path)
     return SampleReport(tuple(paths), size, sample.rows, sample.expected, sample.quarantined)
 
 
-def _check_empty(target: Path) -> None:
-    """Refuse a target that holds landing data: two samples in one folder would be neither."""
-    if target.exists() and not target.is_dir():
-        raise UsageError(f"{target} is not a folder", fix="name a folder for the sample")
+def _check_empty(storage: Storage) -> None:
+    """Refuse a target that holds landing data: two samples in one place would be neither."""
     for table in FEEDS:
-        folder = target / table.prefix
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if storage.list(table.prefix):
             raise UsageError(
-                f"{folder} already holds files", fix="name another folder, or remove the landing data first"
+                f"{storage.uri}/{table.prefix} already holds files",
+                fix="name another folder, or remove the landing data first",
             )
 
 
 def _write(path: Path, file: SampleFile, progress: Callable[[int], None] | None) -> int:
     """Write one file under another name, then give it its own; returns its bytes."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     size = 0
     try:

@@ -639,8 +639,8 @@ def test_a_landing_file_name_is_read_as_a_name(
     assert (code, out) == (0, "n\r\n9\r\n")
 
 
-@pytest.mark.parametrize("polars_from", [0, 1 << 60])
-def test_either_prover_takes_a_name_for_a_name(landing: Path, add_lines: Callable[..., Path], polars_from: int) -> None:
+@pytest.mark.parametrize("arrow_from", [0, 1 << 60])
+def test_either_prover_takes_a_name_for_a_name(landing: Path, add_lines: Callable[..., Path], arrow_from: int) -> None:
     feed = TABLES["accelerometer_landing"]
     names = [*NAMES, "100%25.json", "a%2Fb.json", "with%20spaces.json", "file:/x.json", "empty.json", "gone.json.gz"]
     files = {}
@@ -653,8 +653,8 @@ def test_either_prover_takes_a_name_for_a_name(landing: Path, add_lines: Callabl
     files[empty] = 0
     zipped.write_bytes(gzip.compress(zipped.read_bytes()))
     with Engine() as engine:
-        assert prove(engine, feed, list(files), 0, polars_from=polars_from) == files
-        assert prove(engine, feed, [zipped], 0, polars_from=polars_from) == {zipped: files[zipped]}
+        assert prove(engine, feed, list(files), 0, arrow_from=arrow_from) == files
+        assert prove(engine, feed, [zipped], 0, arrow_from=arrow_from) == {zipped: files[zipped]}
 
 
 def test_names_that_match_each_other_as_patterns_are_read_once_each(
@@ -694,7 +694,7 @@ def test_the_folders_of_lake_and_landing_are_read_as_names(
 
 
 @pytest.mark.parametrize("name", [b"\xff.json", b"back\\slash*.json", b"\\[.json"])
-@pytest.mark.parametrize("prover", ["duckdb", "polars"])
+@pytest.mark.parametrize("prover", ["duckdb", "arrow"])
 def test_a_name_that_duckdb_cannot_be_told_is_refused_by_name(
     *,
     landing: Path,
@@ -704,12 +704,12 @@ def test_a_name_that_duckdb_cannot_be_told_is_refused_by_name(
     name: bytes,
     prover: str,
 ) -> None:
-    import polars as pl
+    import pyarrow.compute as pc  # type: ignore[import-untyped]
 
-    if prover == "polars":
-        monkeypatch.setitem(sys.modules, "polars", pl)
+    if prover == "arrow":
+        monkeypatch.setitem(sys.modules, "pyarrow.compute", pc)
     else:
-        monkeypatch.delitem(sys.modules, "polars")
+        monkeypatch.delitem(sys.modules, "pyarrow.compute")
     target = os.fsencode(landing / "accelerometer/landing") + b"/" + name
     try:
         os.rename(landing / "accelerometer/landing/readings.json", target)  # noqa: PTH104 - a name of bytes

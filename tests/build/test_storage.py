@@ -133,20 +133,20 @@ def test_move_of_nothing_and_onto_a_folder_are_refused(storage: LocalStorage) ->
     assert storage.read("staged") == b"new"
 
 
-def test_delete(storage: LocalStorage, tmp_path: Path) -> None:
+def test_delete_and_clear(storage: LocalStorage, tmp_path: Path) -> None:
     storage.write("a/b/c", b"")
     storage.write("a/d", b"")
     storage.delete("a/d")
     assert [entry.path for entry in storage.list("a")] == ["a/b/c"]
-    storage.delete("a")
+    storage.clear("a")
     assert not (storage.root / "a").exists()
-    storage.delete("a")
+    storage.clear("a")
     storage.delete("no/thing")
     keep = tmp_path / "keep"
     keep.mkdir()
     (keep / "file").touch()
     (storage.root / "link").symlink_to(keep)
-    storage.delete("link")
+    storage.clear("link")
     assert (keep / "file").exists()
     assert not (storage.root / "link").is_symlink()
 
@@ -220,14 +220,16 @@ def test_everything_in_a_lake_is_private(landing: Path, lake: Path, add_lines: C
     files = {path for path, bits in seen.items() if bits == 0o600}
     assert seen.keys() - folders - files == set()
     assert mode(lake) == 0o700
-    assert {"_stedi", "_stedi/staging", "_stedi/staging/tables", "_quarantine", "customer/trusted"} <= folders
+    [staging] = [path for path in folders if path.endswith("/tables")]
+    staging = staging.removesuffix("/tables")
+    assert {"_stedi", "_stedi/staging", staging, "_quarantine", "customer/trusted"} <= folders
     assert {
         "_stedi/manifest.json",
         "_stedi/lock",
         "_quarantine/customer/quarantine.parquet",
         "machine_learning/curated/machine_learning_curated-0.parquet",
-        "_stedi/staging/quarantine/customer_landing.parquet",
-        "_stedi/staging/sieved/customer/bad.json",
+        f"{staging}/quarantine/customer_landing.parquet",
+        f"{staging}/sieved/customer/bad.json",
     } <= files
 
 
@@ -260,9 +262,9 @@ def test_a_holder_whose_name_cannot_be_read(storage: LocalStorage, content: byte
             pytest.fail("two hold it")
 
 
-@pytest.mark.parametrize("uri", ["s3://bucket/lake", "https://example.com", "gs://x"])
+@pytest.mark.parametrize("uri", ["https://example.com", "gs://x"])
 def test_other_places_are_refused(uri: str) -> None:
-    with pytest.raises(UsageError, match="local folders only"):
+    with pytest.raises(UsageError, match="neither a folder nor on S3"):
         open_storage(uri)
 
 

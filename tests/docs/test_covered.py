@@ -17,7 +17,7 @@ from stedi import __version__, manifest, plan, rule
 from stedi.build import SPLIT_FROM_BYTES, SPLIT_SIZE
 from stedi.cli import COMMANDS, cli
 from stedi.contracts import TABLES
-from stedi.proof import POLARS_FROM_BYTES
+from stedi.proof import ARROW_FROM_BYTES
 from stedi.run import IN_MEMORY_SHARE, ONE_THREAD_BELOW_BYTES
 from stedi.settings import OPTIONS
 from stedi.sieve import RAW_BYTES_KEPT, UNKNOWN_KEYS_KEPT
@@ -148,7 +148,7 @@ def test_the_limits_are_documented() -> None:
     page = " ".join(text("docs/build.md").split())
     assert f"over {rule.MAX_LINE_CHARS:,} characters" in page
     assert f"up to {UNKNOWN_KEYS_KEPT} a file" in page
-    assert f"Where a feed has {POLARS_FROM_BYTES // 1_000_000} MB to prove" in page
+    assert f"Where a feed has {ARROW_FROM_BYTES // 1_000_000} MB to prove" in page
     assert f"Below {ONE_THREAD_BELOW_BYTES // 1_000_000} MB of landing JSON" in page
     assert (
         f"from {SPLIT_FROM_BYTES // 1_000_000_000} GB of landing JSON on several of about {SPLIT_SIZE[:-2]} GB" in page

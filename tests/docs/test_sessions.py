@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +18,7 @@ from stedi.cli import COMMANDS, cli
 from stedi.settings import bundled_sample, load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/lakehouse.md", "docs/build.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = ("README.md", "docs/lakehouse.md", "docs/build.md", "docs/s3.md", "CONTRIBUTING.md", "CHANGELOG.md")
 REFERENCE = "docs/commands.md"
 
 PART_RUN = {"pip install . && stedi build": "stedi build"}
@@ -86,7 +88,10 @@ class Shell:
         command.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m stedi.cli "$@"\n', encoding="utf-8")
         command.chmod(0o755)
         outside = {name: value for name, value in os.environ.items() if not name.startswith(("STEDI_", "_STEDI"))}
-        self.environment = outside | {"PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}"}
+        self.environment = outside | {
+            "PATH": f"{command.parent}{os.pathsep}{os.environ['PATH']}",
+            "STEDI_CACHE_DIR": str(folder / "cache"),
+        }
 
     def run(self, *command: str) -> tuple[int, str]:
         """Run a command and return its exit code and what it wrote, to stdout and stderr in one."""
@@ -124,8 +129,41 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
+@pytest.fixture
+def s3() -> Iterator[dict[str, str]]:
+    """Start an S3 server with the bucket of the pages, empty, and return the environment that leads to it."""
+    import botocore.session  # type: ignore[import-untyped]
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").disabled = True
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    environment = {
+        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+    client = botocore.session.Session().create_client(
+        "s3",
+        region_name="us-east-1",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - nobody's
+    )
+    client.create_bucket(Bucket="my-bucket")
+    yield environment
+    for item in client.list_objects_v2(Bucket="my-bucket")["Contents"]:
+        client.delete_object(Bucket="my-bucket", Key=item["Key"])
+    client.close()
+    server.stop()
+
+
 @pytest.mark.parametrize("page", PAGES)
-def test_a_page_shows_what_happens(page: str, shell: Shell) -> None:
+def test_a_page_shows_what_happens(page: str, shell: Shell, request: pytest.FixtureRequest) -> None:
+    if "s3://" in (ROOT / page).read_text(encoding="utf-8"):
+        shell.environment |= request.getfixturevalue("s3")
     printed: str | None = None
     for block in blocks(page):
         if block.language == "console":

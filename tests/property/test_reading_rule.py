@@ -1,6 +1,6 @@
 """The reading rule: every evaluator says the same of every line, and typed reads give the values that stand there.
 
-Four evaluators: the sieve's judge (Python's `re`), the proof by DuckDB (RE2), the proof by Polars (Rust's regex), and
+Four evaluators: the sieve's judge (Python's `re`), the proof by DuckDB (RE2), the proof by Arrow (RE2 over blocks), and
 the oracle, which walks the JSON. `STEDI_FUZZ_LINES=1000000` damages a million lines instead of a few thousand;
 `STEDI_FUZZ_SEED` starts somewhere else.
 """
@@ -23,6 +23,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stedi import proof
+from stedi.blocks import prove_blocks
 from stedi.contracts import FEEDS, Table
 from stedi.engine import Engine
 from stedi.proof import Proofs, prove
@@ -98,7 +99,7 @@ def test_four_evaluators_agree_on_damaged_lines(feed: Table, engine: Engine, tmp
         lines = [_fuzzed(random, feed.feed) for _ in range(BATCH)]
         seen += _check_batch(engine, feed, lines, tmp_path)
     # not all good, not all bad, and something for each prover
-    assert min(seen["good"], seen["bad"], seen["proven"], seen["proven by Polars"]) > BATCH // 20
+    assert min(seen["good"], seen["bad"], seen["proven"], seen["proven by Arrow"]) > BATCH // 20
 
 
 def _fuzzed(random: Random, feed: str) -> bytes:
@@ -120,10 +121,10 @@ def _check_batch(engine: Engine, feed: Table, lines: list[bytes], folder: Path) 
     files = one_line_files(folder / "lines", lines)
     provable = [1 if v is not None and v.reason is None and v.in_order else None for v in verdicts]
     utf8 = [file for file, line in zip(files, lines, strict=True) if _is_utf8(line)]
-    polars = proof._by_polars(feed, utf8)
+    arrow = prove_blocks(feed, utf8, 2)
     for proofs in (
         proof._by_duckdb(engine, feed, files),
-        prove(engine, feed, files, 0, polars_from=0) | prove(engine, feed, utf8, 0, polars_from=0),
+        prove(engine, feed, files, 0, arrow_from=0) | prove(engine, feed, utf8, 0, arrow_from=0),
     ):
         found = [
             (line, rows)
@@ -131,9 +132,9 @@ def _check_batch(engine: Engine, feed: Table, lines: list[bytes], folder: Path) 
             if proofs[file] != rows and not line.startswith(oracle.BOM)
         ]
         assert not found
-    # Polars alone may leave a line to DuckDB, but never prove one that is bad or none
-    assert len(polars) == len(utf8)
-    assert all(polars[file] is None or provable[int(file.stem)] == 1 for file in utf8)
+    # Arrow alone may leave a line to DuckDB, but never prove one that is bad or none
+    assert len(arrow) == len(utf8)
+    assert all(arrow[file] is None or provable[int(file.stem)] == 1 for file in utf8)
 
     _check_sieve(engine, feed, lines, folder / "all.json")
     return Counter(
@@ -141,7 +142,7 @@ def _check_batch(engine: Engine, feed: Table, lines: list[bytes], folder: Path) 
             "good": sum(v is not None and v.reason is None for v in verdicts),
             "bad": sum(v is not None and v.reason is not None for v in verdicts),
             "proven": sum(rows == 1 for rows in provable),
-            "proven by Polars": sum(rows == 1 for rows in polars.values()),
+            "proven by Arrow": sum(rows == 1 for rows in arrow.values()),
         }
     )
 
@@ -181,7 +182,7 @@ def test_a_proven_file_holds_good_lines_only_and_as_many(
     files = [folder / f"{number}.json" for number in range(len(contents))]
     for file, content in zip(files, contents, strict=True):
         file.write_bytes(content)
-    for proofs in (proof._by_duckdb(engine, feed, files), prove(engine, feed, files, 0, polars_from=0)):
+    for proofs in (proof._by_duckdb(engine, feed, files), prove(engine, feed, files, 0, arrow_from=0)):
         assert proofs.keys() == set(files)
         _check_proofs(engine, feed, proofs)
 

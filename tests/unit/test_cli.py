@@ -131,10 +131,14 @@ def test_help_loads_nothing_heavy(built: Path) -> None:
         (["build", "--memory-limit", "2"], "'2' is no size"),
         (["query", "select 1", "--memory-limit", "2 gigs"], "'2 gigs' is no size"),
         (["build", "--landing", "nowhere"], "nowhere: there is no such folder"),
-        (["build", "--lake", "s3://bucket/lake"], "s3://bucket/lake: this version"),
+        (["build", "--lake", "s3://"], "s3://: names no bucket"),
+        (["build", "--lake", "ftp://host/lake"], "ftp://host/lake: is neither a folder nor on S3"),
         (["verify"], "no lake was built here"),
         (["query", "select 1"], "Fix: run `stedi build"),
         (["verify", "--expected", "none.json"], "none.json"),
+        (["sample", ""], "an empty path is no lake or landing folder"),
+        (["build", "--lake", "a\udcff"], "a\\udcff"),
+        (["query", "select '\udcff'"], "no lake was built here"),
     ],
 )
 def test_wrong_usage_ends_with_2(stedi: Stedi, place: Path, arguments: list[str], says: str) -> None:
@@ -364,6 +368,50 @@ def test_settings_from_file_and_environment(
     assert stedi("--help").code == 0
 
 
+def test_a_flag_can_be_undone(stedi: Stedi, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad = place / "bad"
+    shutil.copytree(str(bundled_sample()), bad)
+    (bad / "customer/landing/bad.json").write_text("nothing\n")
+    (place / "stedi.toml").write_text("strict = true\njson = true\n")
+    assert stedi("build", "--landing", bad).code == 1
+    assert QUARANTINED in stedi("build", "--landing", bad, "--no-strict", "--no-json").out
+    (place / "stedi.toml").unlink()
+    monkeypatch.setenv("STEDI_STRICT", "1")
+    monkeypatch.setenv("STEDI_FORCE", "1")
+    assert stedi("build", "--landing", bad).code == 1
+    assert "nothing changed" in stedi("build", "--landing", bad, "--no-strict", "--no-force").out
+    assert "nothing changed" not in stedi("build", "--landing", bad, "--no-strict").out
+
+
+def test_json_of_a_failure(stedi: Stedi, built: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever goes wrong, and wherever --json was said, stdout holds one document; without it, nothing."""
+    for arguments, message, fix in (
+        (["verify", "--json"], f"{place / 'lake'}: no lake was built here", "run `stedi build --lake"),
+        (["build", "--json", "--memory-limit", "x"], "'x' is no size", "see `stedi build --help`"),
+        (["build", "--nope", "--json"], "No such option '--nope'", "see `stedi build --help`"),
+    ):
+        ended = stedi(*arguments)
+        error = json.loads(ended.out)["error"]
+        assert (ended.code, error["exit_code"]) == (2, 2)
+        assert message in error["message"]
+        assert error["fix"].startswith(fix)
+        assert message in ended.err
+    assert stedi("verify", "--json", "--no-json").out == ""
+    monkeypatch.setenv("STEDI_JSON", "1")
+    assert json.loads(stedi("verify").out)["error"]["exit_code"] == 2
+    assert stedi("verify", "--no-json").out == ""
+    monkeypatch.delenv("STEDI_JSON")
+    (place / "stedi.toml").write_text("lakee = 1")
+    assert "lakee: no such setting" in json.loads(stedi("verify", "--json").out)["error"]["message"]
+    (place / "stedi.toml").write_text("json = true\nstrict = true\n")
+    bad = place / "bad"
+    shutil.copytree(str(bundled_sample()), bad)
+    (bad / "customer/landing/bad.json").write_text("nothing\n")
+    strict = stedi("build", "--landing", bad)
+    assert (strict.code, json.loads(strict.out)["error"]["exit_code"]) == (1, 1)
+    assert "1 not_flat_json" in json.loads(strict.out)["error"]["message"]
+
+
 def test_failed_audits_are_listed(stedi: Stedi, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise AuditFailed(
@@ -423,6 +471,44 @@ def test_interrupted_query(built: Path) -> None:
     assert seconds < 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_stopped_query_leaves_no_private_folder(built: Path, place: Path, number: int) -> None:
+    process = slow_query(built, place)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.splitlines()[-1]) == (130, "Interrupted")
+    assert list((place / "private").iterdir()) == []
+
+
+def test_nohup_is_respected(built: Path, place: Path) -> None:
+    process = slow_query(built, place, before=["nohup"])
+    process.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 130
+
+
+def slow_query(built: Path, place: Path, before: Sequence[str] = ()) -> subprocess.Popen[str]:
+    """Start a query that would run for hours, and return when it has made its private folder."""
+    private = place / "private"
+    private.mkdir()
+    sql = "select count(*) from range(1000000000) as a, range(1000) as b where hash(a.range, b.range) = 1"
+    process = subprocess.Popen(
+        [*before, *MAIN, "query", "--lake", str(built), sql],
+        env={**os.environ, "TMPDIR": str(private)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not any(private.glob("stedi-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    time.sleep(0.3)  # until it runs
+    return process
+
+
 def test_interrupted_build(place: Path) -> None:
     write_sample(place / "landing", scale=4, dirty=0.01)
     code, seconds, err = interrupted(["build", "--landing", "landing"], 0.7)
@@ -459,6 +545,30 @@ def test_a_verdict_is_given_though_nobody_reads(built: Path, place: Path) -> Non
     os.close(write)
     assert ran.returncode == 1
     assert b"is missing" in ran.stderr
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device here that is always full")
+@pytest.mark.parametrize("arguments", [["--version"], ["verify"], ["verify", "--json"], ["query", "select 1"]])
+def test_an_output_that_cannot_be_written(built: Path, arguments: list[str]) -> None:
+    environment = {**os.environ, "STEDI_LAKE": str(built)}
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([*MAIN, *arguments], stdout=full, stderr=subprocess.PIPE, env=environment, check=False)
+        assert ran.returncode == 2
+        assert re.match(rb"Error: .*the output: no space left on the disk\nFix: ", ran.stderr)
+        told = subprocess.run([*MAIN, *arguments], stdout=subprocess.PIPE, stderr=full, env=environment, check=False)
+        assert told.returncode == 0
+        assert told.stdout
+
+
+def test_a_current_folder_that_is_gone(built: Path) -> None:
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    for arguments, code, says in (
+        (["verify"], 2, b"Error: the current folder is gone\nFix: "),
+        (["verify", "--lake", str(built)], 0, b""),
+    ):
+        ran = subprocess.run(["sh", "-c", script, "sh", *MAIN, *arguments], capture_output=True, check=False)
+        assert ran.returncode == code
+        assert ran.stderr.startswith(says)
 
 
 def on_terminal(arguments: list[str], start: Sequence[str] = MAIN, **environment: str) -> str:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,7 +63,7 @@ def test_a_lake_whose_landing_is_gone(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "landing")
     found = look(tmp_path / "lake")["landing"]
     assert found.wrong
-    assert found.found == f"{tmp_path / 'landing'}: there is no such folder"
+    assert found.found == f"{tmp_path / 'landing'}: there is no such folder or bucket"
 
 
 def test_a_lake_that_cannot_be_written(tmp_path: Path) -> None:
@@ -88,6 +92,18 @@ def test_java(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, stat
     found = look(tmp_path, {"JAVA_HOME": str(tmp_path), "PATH": ""})["Java"]
     assert found.state == state
     assert not found.wrong
+
+
+def test_a_user_without_a_home(tmp_path: Path) -> None:
+    setpriv = shutil.which("setpriv")
+    if os.geteuid() != 0 or setpriv is None:
+        pytest.skip("only root can be a user that no list of users has, and with setpriv")
+    nobody = [setpriv, "--reuid", "54321", "--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"]
+    command = [*nobody, sys.executable, "-m", "stedi.cli", "doctor", "--json", "--lake", str(tmp_path)]
+    ran = subprocess.run(command, env={"PATH": ""}, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "should not have happened" not in ran.stderr
+    findings = {finding["what"]: finding["state"] for finding in json.loads(ran.stdout)["findings"]}
+    assert findings["AWS credentials"] == "missing"
 
 
 def test_credentials_are_named_by_kind_only(tmp_path: Path) -> None:

@@ -209,6 +209,9 @@ FAILING = [
     "decode(({} || '\\xff')::blob)",
     "('x''' || {} || ' to JONES')::int",
     "(chr(10) || {} || chr(10) || chr(10) || 'LINE 1: ' || {})::int",
+    "json_deserialize_sql(json_serialize_sql('select 1 a ' || {}))",
+    "* from (select {} as v from customer_trusted), json_each('1', '$[' || v) --",
+    "* from (select {} || repeat(chr(10), 2) || 'LINE 1: ' as v from customer_trusted), json_each('1', '$[' || v) --",
 ]
 
 
@@ -241,6 +244,48 @@ def test_an_error_shows_no_number_of_a_person(built: Path, people: set[str], exp
     with pytest.raises(StediError) as caught:
         rows(built, f"select {expression} from customer_trusted")
     assert people.isdisjoint(re.findall(r"\w+", caught.value.message))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        (
+            "select json_deserialize_sql(json_serialize_sql('select 1 a ' || phone)) from customer_trusted",
+            "Parser Error: Error parsing json ***",
+        ),
+        ("select * from customer_trusted, json_each('{}', '$[' || email)", "Binder Error: JSON path error near ***"),
+        (
+            "select 1 union select 1, 2",
+            "Binder Error: Set operations can only apply to expressions with the same number",
+        ),
+        ("select * exclude (nosuch) from customer_trusted", 'Binder Error: Column "nosuch" in EXCLUDE list not found'),
+        ("describe customer_truste", "customer_truste does not exist; did you mean customer_trusted?"),
+    ],
+)
+def test_an_error_without_a_place_shows_what_stands_in_the_query(built: Path, sql: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        rows(built, sql)
+    assert message in caught.value.message
+    assert "Candidate" not in caught.value.message
+
+
+@pytest.mark.parametrize("sql", ["select " + "1, " * 80 + "emaill from customer_trusted", "select 1,\r\n emaill\r\n"])
+def test_the_place_in_a_long_line_or_one_that_windows_ends(built: Path, sql: str) -> None:
+    with pytest.raises(UsageError, match=r'"emaill" (.|\n)*\n\nLINE [12]: .*emaill.*\n +\^{6}\n'):
+        rows(built, sql)
+
+
+def test_the_library_names_what_is_wrong(built: Path) -> None:
+    with Lake.open(built) as lake, pytest.raises(UsageError, match='Referenced column "emaill"'):
+        lake.sql("select emaill from customer_trusted").pl()
+
+
+@pytest.mark.parametrize("sql", ["select '\udcff'", "\ud800"])
+def test_a_query_that_is_not_utf_8(built: Path, sql: str) -> None:
+    with Lake.open(built) as lake:
+        for call in (lambda: ask(lake, sql), lambda: lake.sql(sql)):
+            with pytest.raises(UsageError, match="the query is not UTF-8"):
+                call()
 
 
 def test_names_of_pivoted_columns_are_data(built: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from stedi.contracts import FEEDS, Column, Table
-from stedi.errors import UsageError
+from stedi.errors import EnvironmentFault, UsageError
 from stedi.sample import DEFAULT_SEED, Sample, SampleReport, write_sample
 
 PUBLISHED = {
@@ -386,5 +386,5 @@ def test_refuses_a_target_with_landing_data(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="already holds files"):
         write_sample(tmp_path)
     assert digest(tmp_path).keys() == {"step_trainer/landing/mine.json"}
-    with pytest.raises(UsageError, match="is not a folder"):
+    with pytest.raises(EnvironmentFault, match=r"mine.json.*: Not a directory"):
         write_sample(present)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -58,6 +60,12 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("format = [1]", "format: is none of table, csv, json"),
         ("lake = ", "is not TOML"),
         ("lake = 1979-05-27", "takes a path or URI, not a date"),
+        ("lake = ''", "lake: is empty"),
+        ("[verify]\nexpected = ''", "verify.expected: is empty"),
+        ('lake = "a\\u0000b"', "lake: holds a NUL character"),
+        ('memory_limit = "1GB\\u0000"', "memory_limit: holds a NUL character"),
+        ("lake = '~no-such-user/lake'", "lake: ~no-such-user/lake: there is no such home folder"),
+        (f"lake = {'[' * 100_000}", "is nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_named(tmp_path: Path, text: str, says: str) -> None:
@@ -71,6 +79,30 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"x\.toml: is not TOML"):
         load_settings({"STEDI_CONFIG": str(tmp_path / "x.toml")})
+
+
+def test_a_home_folder_that_is_not_there() -> None:
+    with pytest.raises(UsageError, match=r"\$STEDI_CONFIG: ~no-such-user/x\.toml: there is no such home folder"):
+        load_settings({"STEDI_CONFIG": "~no-such-user/x.toml"})
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (Path.mkdir, "is no file"),
+        (os.mkfifo, "is no file"),
+        (lambda file: file.symlink_to("nowhere"), "no such file"),
+    ],
+)
+def test_what_is_no_file_is_not_overlooked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make: Callable[[Path], object], says: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    make(tmp_path / "stedi.toml")
+    for environment in ({}, {"STEDI_CONFIG": "stedi.toml"}):
+        with pytest.raises(EnvironmentFault, match=rf"stedi\.toml: {says}") as caught:
+            load_settings(environment)
+        assert caught.value.fix
 
 
 def test_a_named_file_must_be_there(tmp_path: Path) -> None:

@@ -1,12 +1,20 @@
 -- consenting_customers: emails and serial numbers of customers who agreed to research, by another road than the stages.
 -- From the raw text of the landed lines, with the deciding record found by sorting instead of by maxima.
-with records as (
+with texts as (
     select
-        l.line ->> '$.email' as email,
-        l.line ->> '$.serialNumber' as serialNumber,
-        coalesce(try_cast(l.line ->> '$.shareWithResearchAsOfDate' as bigint) > 0, false) as agrees,
-        try_cast(l.line ->> '$.lastUpdateDate' as bigint) as updated
+        json_extract_string(
+            l.line, ['$.email', '$.serialNumber', '$.shareWithResearchAsOfDate', '$.lastUpdateDate']
+        ) as found
     from customer_landing_lines as l
+),
+
+records as (
+    select
+        t.found[1] as email,
+        t.found[2] as serialNumber,
+        coalesce(try_cast(t.found[3] as bigint) > 0, false) as agrees,
+        try_cast(t.found[4] as bigint) as updated
+    from texts as t
 ),
 
 ranked as (

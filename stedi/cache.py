@@ -1,0 +1,161 @@
+"""What was fetched from S3: whole objects under a key of their content, private, bounded in size.
+
+An object that has not changed is never fetched again. The names of the files are hashes, so no name in a bucket can
+lead out of the folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import secrets
+import sys
+import time
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from stedi.errors import UsageError
+from stedi.storage import PRIVATE_FILE, faults, make_private_folder
+
+__all__ = ["CACHE_SIZE", "Cache", "Held", "open_cache"]
+
+CACHE_SIZE = "50GB"
+"""Bytes the cache may hold, by default."""
+
+STALE_SECONDS = 24 * 3600
+"""Age after which a file that was never finished is nobody's any more."""
+
+_SUFFIX = re.compile(r"(?:\.jsonl?(?:\.gz)?|\.parquet)$", re.IGNORECASE)  # DuckDB and the sieve go by it
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B?", re.IGNORECASE)
+_PARTIAL = ".partial-"
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What the cache holds of one bucket: objects, their bytes, and when one was last used (seconds since 1970)."""
+
+    bucket: str
+    objects: int
+    bytes: int
+    used: float
+
+
+class Cache:
+    """A folder of fetched objects: `<bucket>/<hash of endpoint, bucket, key and ETag>.<suffix>`, mode 0700."""
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self.folder = folder
+        self.limit = limit
+
+    def place(self, endpoint: str, bucket: str, key: str, etag: str) -> Path:
+        """Return where an object is, or would be."""
+        name = hashlib.sha256(json.dumps([endpoint, bucket, key, etag]).encode()).hexdigest()
+        suffix = found.group().lower() if (found := _SUFFIX.search(key)) else ""
+        return self.folder / (bucket if _BUCKET.fullmatch(bucket) else "other") / f"{name}{suffix}"
+
+    def use(self, file: Path, size: int) -> bool:
+        """Return whether a whole object is there, and note that it was used."""
+        try:
+            if file.stat().st_size != size:
+                return False
+            os.utime(file)
+        except OSError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def filling(self, file: Path) -> Iterator[Path]:
+        """Give a private file to write an object to; it stands under its own name once the block has ended well."""
+        with faults(f"cannot write to the cache, {self.folder}"):
+            make_private_folder(file.parent)
+            partial = file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
+        try:
+            yield partial
+            with faults(f"cannot write to the cache, {self.folder}"):
+                partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def make_room(self, needed: int, keep: Collection[Path]) -> None:
+        """Remove what was used longest ago until `needed` more bytes fit; files in `keep` stay in any case."""
+        files = sorted(self._files(), key=lambda found: found[1].st_mtime)
+        held = sum(status.st_size for _, status in files)
+        for file, status in files:
+            if held + needed <= self.limit:
+                return
+            if file not in keep:
+                file.unlink(missing_ok=True)
+                held -= status.st_size
+
+    def held(self) -> list[Held]:
+        """Return what is held of each bucket."""
+        found: dict[str, list[os.stat_result]] = {}
+        for file, status in self._files():
+            found.setdefault(file.parent.name, []).append(status)
+        return [
+            Held(bucket, len(all_), sum(s.st_size for s in all_), max(s.st_mtime for s in all_))
+            for bucket, all_ in sorted(found.items())
+        ]
+
+    def clear(self, bucket: str | None = None) -> tuple[int, int]:
+        """Remove what is held, of one bucket or of all; return how many objects and bytes went."""
+        objects = size = 0
+        for file, status in self._files():
+            if bucket is None or file.parent.name == bucket:
+                with faults(f"cannot remove {file}"):
+                    file.unlink(missing_ok=True)
+                objects, size = objects + 1, size + status.st_size
+        return objects, size
+
+    def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
+        """Yield the objects, and remove what a killed process left half fetched."""
+        folders = [folder for folder in self.folder.glob("*") if folder.is_dir() and not folder.is_symlink()]
+        for file in (file for folder in folders for file in folder.glob("*")):
+            try:
+                status = file.lstat()
+            except OSError:
+                continue  # another process has just removed it
+            if file.name.startswith(_PARTIAL):
+                if time.time() - status.st_mtime > STALE_SECONDS:
+                    file.unlink(missing_ok=True)
+            elif re.fullmatch(r"[0-9a-f]{64}.*", file.name):
+                yield file, status
+
+
+def open_cache(folder: str = "", size: str = "") -> Cache:
+    """Return the cache in a folder, or in that of this user, with a bound written as 20GB."""
+    place = Path(os.path.expanduser(folder)) if folder else default_folder()  # noqa: PTH111 - raises for no home
+    return Cache(place.absolute(), bytes_of(size or CACHE_SIZE))
+
+
+def bytes_of(size: str) -> int:
+    """Return the bytes of a size as 20GB or 512MiB; UsageError where it is none."""
+    found = _SIZE.fullmatch(size.strip())
+    if found is None:
+        raise UsageError(f"{size}: is no size", fix="write it as 20GB or 500MB")
+    number, unit, binary = found.groups()
+    return int(float(number) * (1024 if binary else 1000) ** " KMGT".index(unit.upper() or " "))
+
+
+def default_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """Return the cache folder of this user, as this system has it; EnvironmentFault where the user has no home."""
+    if sys.platform == "win32":
+        root = environment.get("LOCALAPPDATA")
+        below = Path("stedi", "Cache")
+    elif sys.platform == "darwin":
+        root, below = None, Path("Library", "Caches", "stedi")
+    else:
+        root, below = environment.get("XDG_CACHE_HOME"), Path("stedi")
+    if root and Path(root).is_absolute():
+        return Path(root) / below
+    try:
+        home = Path.home()
+    except RuntimeError as error:
+        raise UsageError("this user has no home folder to cache in", fix="name a folder with --cache-dir") from error
+    return home / (below if sys.platform in ("win32", "darwin") else Path(".cache", "stedi"))

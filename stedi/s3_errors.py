@@ -1,0 +1,155 @@
+"""What goes wrong between here and S3: what to try again, and what to say of the rest, without a secret in it."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+from aiohttp import ClientError as HttpError
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+    ParamValidationError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    SSOError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+from botocore.exceptions import ConnectionError as NoConnection
+
+from stedi.errors import EnvironmentFault, StediError
+
+__all__ = ["NO_BUCKET_FIX", "Mismatched", "Torn", "code_of", "explained", "is_transient"]
+
+
+class Torn(Exception):
+    """A body that is not what S3 said it would be."""
+
+
+class Mismatched(Torn):
+    """An object of which each part came whole, and the whole is not what S3 has."""
+
+
+_AGAIN = {
+    "SlowDown",
+    "InternalError",
+    "ServiceUnavailable",
+    "RequestTimeout",
+    "RequestTimeTooSkewed",
+    "Throttling",
+    "ThrottlingException",
+    "OperationAborted",
+}
+_SERVER_ERROR = 500
+
+
+def code_of(error: ClientError) -> str:
+    """Return the code of an answer of S3, as `AccessDenied`; of a HEAD, which has no body, its status, as `403`."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same request may well succeed a moment later."""
+    if isinstance(error, ClientError):
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        return status >= _SERVER_ERROR or code_of(error) in _AGAIN
+    return isinstance(error, NoConnection | HTTPClientError | HttpError | TimeoutError | ConnectionError | Torn)
+
+
+@contextlib.contextmanager
+def explained(what: str, lake: str) -> Iterator[None]:
+    """Turn what botocore and the network raise in a block into an EnvironmentFault that names `what` and the fix."""
+    try:
+        yield
+    except StediError:
+        raise
+    except (BotoCoreError, ClientError, HttpError, TimeoutError, OSError, Torn) as error:
+        # s3fs translates some answers; the answer itself is what it was made from
+        cause = error.__cause__ if isinstance(error.__cause__, ClientError | BotoCoreError) else error
+        said, fix = _meaning(cause)
+        # what S3 writes into an answer may repeat what it was sent, so no trace shows it
+        shown = None if isinstance(cause, ClientError) else error
+        raise EnvironmentFault(f"{what}: {said}", fix=fix.replace("{lake}", lake)) from shown
+
+
+_AGAIN_FIX = "the old tables stand; run the command again when the network or S3 is well"
+_DOCTOR = "`stedi doctor --lake {lake}` says who you are and what you may do"
+NO_BUCKET_FIX = "correct its name, or make it with `aws s3 mb`"
+_QUIET_FIX = "run the command again when nothing writes there; nothing was published"
+
+_MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str, str], ...] = (
+    (
+        (NoCredentialsError, PartialCredentialsError),
+        "no AWS credentials were found",
+        f"aws configure sso, or set AWS_PROFILE; {_DOCTOR}",
+    ),
+    (ProfileNotFound, "the profile that AWS_PROFILE names is not in the AWS configuration", "correct AWS_PROFILE"),
+    (
+        (SSOError, TokenRetrievalError, UnauthorizedSSOTokenError),
+        "the sign-in to AWS has expired",
+        "aws sso login, then run the command again",
+    ),
+    (NoRegionError, "no region is set", "set AWS_REGION to the region of the bucket"),
+    (EndpointConnectionError, "the service cannot be reached", "look at the network, AWS_REGION and AWS_ENDPOINT_URL"),
+    (ParamValidationError, "is no name that S3 takes", "correct the name of the bucket or prefix"),
+    ((ReadTimeoutError, TimeoutError), "S3 has stopped answering", _AGAIN_FIX),
+    (
+        (NoConnection, HTTPClientError, HttpError, ConnectionError),
+        "the connection breaks off at every attempt",
+        _AGAIN_FIX,
+    ),
+)
+"""What errors that are no answers of S3 mean, and what to do; the first that fits."""
+
+_NEEDED = "s3:ListBucket on the bucket, s3:GetObject, s3:PutObject and s3:DeleteObject on its objects"
+
+_CODES: tuple[tuple[frozenset[str], str, str], ...] = (
+    (
+        frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem"}),
+        "access denied",
+        f"give this identity {_NEEDED}; {_DOCTOR}",
+    ),
+    (
+        frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}),
+        "the credentials have expired",
+        "renew them (as with aws sso login) and run the command again; the old tables stand",
+    ),
+    (
+        frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthFailure"}),
+        "S3 does not accept these credentials",
+        f"correct them; {_DOCTOR}",
+    ),
+    (
+        frozenset(
+            {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
+        ),
+        "the bucket is in another region",
+        "set AWS_REGION to the region of the bucket",
+    ),
+    (frozenset({"NoSuchBucket"}), "there is no such bucket", NO_BUCKET_FIX),
+    (frozenset({"PreconditionFailed", "412"}), "changed while it was read", _QUIET_FIX),
+    (frozenset({"NoSuchKey", "404"}), "was removed while it was read", _QUIET_FIX),
+)
+"""What codes that S3 answers with mean, and what to do."""
+
+
+def _meaning(error: BaseException) -> tuple[str, str]:
+    if isinstance(error, ClientError):
+        code = code_of(error)
+        refused = ("S3 refuses at every attempt", _AGAIN_FIX) if is_transient(error) else ("S3 refuses", _DOCTOR)
+        said, fix = next(((said, fix) for codes, said, fix in _CODES if code in codes), refused)
+        return f"{said} ({code})", fix
+    if isinstance(error, Torn):
+        return f"arrives damaged at every attempt: {error}", _AGAIN_FIX
+    for kinds, said, fix in _MEANINGS:
+        if isinstance(error, kinds):
+            return said, fix
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror, "see that the place is right"
+    return f"does not work ({type(error).__name__})", _DOCTOR

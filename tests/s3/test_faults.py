@@ -1,0 +1,316 @@
+"""What S3 and the network do to a build: it gets through, or it stops and says why, and the lake is never a mix."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from s3.faults import answer, before, corrupt, cut, hang_up, lose, reset, stall
+from s3.lakehouse import CUSTOMERS, READINGS, TABLE
+from s3.proxy import Action, Exchange, Fault, on
+
+from stedi import s3 as product
+from stedi.errors import StediError
+from stedi.lake import Lake
+from stedi.query import ask
+
+if TYPE_CHECKING:
+    from s3.lakehouse import Lakehouse, Worlds
+
+Command = Callable[..., tuple[int, str, str]]
+TRANSIENT: dict[str, Action] = {
+    "503": answer(503, "SlowDown"),
+    "500": answer(500, "InternalError"),
+    "reset": reset(100),
+    "cut": cut(100),
+    "corrupt": corrupt(100),
+    "no answer": hang_up(),
+}
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+
+# --- what passes
+
+
+def test_objects_that_come_damaged_are_fetched_again(lake: Lakehouse, stedi: Command) -> None:
+    data = lake.s3.get(f"lake/{CUSTOMERS}")
+    for number, line in enumerate(data.splitlines(keepends=True)):
+        lake.s3.put(f"lake/customer/landing/{number}.json", line)
+    lake.s3.delete(f"lake/{CUSTOMERS}")
+    files = ["customer/landing/0.json", "customer/landing/1.json", "customer/landing/2.json", READINGS]
+    files += ["customer/landing/3.json", "step_trainer/landing/distances.json"]
+    for fault, file in zip(TRANSIENT, files, strict=True):
+        lake.s3.proxy.add(Fault(on("GET", file), TRANSIENT[fault], times=3))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+    assert [lake.asked("GET", file) for file in files] == [4] * 6
+    assert lake.asked("GET", "accelerometer/landing/bad.json") == 1
+
+
+def test_a_read_that_stalls_is_made_again(lake: Lakehouse, stedi: Command) -> None:
+    released = threading.Event()
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), stall(100, released=released)))
+    lake.s3.proxy.add(Fault(on("GET", READINGS), stall(0, released=released)))
+    started = time.monotonic()
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    released.set()
+    assert time.monotonic() - started < product.READ_TIMEOUT + 4
+    lake.assert_new()
+    assert (lake.asked("GET", CUSTOMERS), lake.asked("GET", READINGS)) == (2, 2)
+
+
+@pytest.mark.parametrize("fault", ["503", "500", "no answer"])
+def test_bursts_of_errors_pass_whatever_is_asked(lake: Lakehouse, stedi: Command, fault: str) -> None:
+    lake.s3.put("lake/_stedi/staging/left", b"")  # something to clear
+    kinds = ("LIST", "HEAD", "PUT", "COPY", "DELETE", "POST")
+    added = [lake.s3.proxy.add(Fault(on(kind), TRANSIENT[fault], times=3)) for kind in kinds]
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    assert [fault.hits for fault in added] == [3] * len(kinds)
+    lake.assert_new()
+
+
+@pytest.mark.parametrize("kind", ["PUT", "COPY", "DELETE", "POST"])
+def test_an_answer_that_is_lost_does_no_harm(lake: Lakehouse, stedi: Command, kind: str) -> None:
+    # the first PUT takes the lock: asked again, S3 says that there is one
+    lake.s3.put("lake/_stedi/staging/left", b"")
+    added = lake.s3.proxy.add(Fault(on(kind), lose(), times=2))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    assert added.hits >= 1
+    lake.assert_new()
+
+
+def test_the_pauses_between_attempts_grow(lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(product, "BACKOFF", 0.1)
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), answer(503, "SlowDown"), times=3))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    at = [request.at for request in lake.s3.requests("GET") if request.key.endswith(CUSTOMERS)]
+    pauses = [later - earlier for earlier, later in pairwise(at)]
+    assert [pause >= least for pause, least in zip(pauses, (0.05, 0.1, 0.2), strict=True)] == [True] * 3
+    assert sum(pauses) < 3
+
+
+def test_a_large_object_is_fetched_in_parts_each_made_again_alone(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product, "PART", 200)
+    size = lake.s3.head(f"lake/{CUSTOMERS}")["ContentLength"]
+    lake.s3.proxy.add(
+        Fault(lambda r: r.key.endswith(CUSTOMERS) and "200-" in r.headers.get("range", ""), reset(10), times=2)
+    )
+    assert stedi("build", "--landing", lake.uri)[0] == 0
+    assert lake.asked("GET", CUSTOMERS) == -(-size // 200) + 2
+
+
+def test_a_part_that_comes_damaged_is_fetched_again(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product, "PART", 200)
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), corrupt(50)))
+    assert stedi("build", "--landing", lake.uri)[0] == 0
+
+
+@pytest.mark.parametrize("part", [32 << 20, 200])
+def test_an_etag_that_is_no_checksum_is_none(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch, part: int
+) -> None:
+    # under a key of KMS an ETag looks like an MD5 and is none
+    monkeypatch.setattr(product, "PART", part)
+    data = lake.s3.get(f"lake/{CUSTOMERS}")
+    lake.s3.put_many({f"lake/{CUSTOMERS}": data}, etag="0" * 32, encryption="aws:kms", kms_key_id="key")
+    assert stedi("build", "--landing", lake.uri)[0] == 0
+
+
+# --- what does not pass
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        ("503", "S3 refuses at every attempt (SlowDown)"),
+        ("500", "S3 refuses at every attempt (InternalError)"),
+        ("reset", "the connection breaks off at every attempt"),
+        ("cut", ""),
+        ("corrupt", "arrives damaged at every attempt"),
+    ],
+)
+def test_an_object_that_never_comes_whole_stops_the_build(
+    lake: Lakehouse, stedi: Command, fault: str, said: str
+) -> None:
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), TRANSIENT[fault], times=None))
+    code, out, err = stedi("build", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert f"Error: {lake.uri}/{CUSTOMERS}: {said}" in err
+    assert "Fix: the old tables stand; run the command again when the network or S3 is well" in err
+    assert lake.asked("GET", CUSTOMERS) == product.ATTEMPTS
+    lake.assert_old()
+    lake.s3.proxy.clear()
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+
+
+def test_a_read_that_stalls_for_ever_stops_the_build(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(product, "ATTEMPTS", 2)
+    released = threading.Event()
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), stall(100, released=released), times=None))
+    code, out, err = stedi("build", "--lake", lake.uri)
+    released.set()
+    assert (code, out) == (2, "")
+    assert f"Error: {lake.uri}/{CUSTOMERS}: S3 has stopped answering\nFix: the old tables stand" in err
+    assert lake.asked("GET", CUSTOMERS) == 2
+    lake.assert_old()
+
+
+DENIED = ("AccessDenied", 403, "access denied (AccessDenied)", "s3:GetObject")
+EXPIRED = ("ExpiredToken", 400, "the credentials have expired (ExpiredToken)", "renew them")
+UNKNOWN = ("InvalidAccessKeyId", 403, "S3 does not accept these credentials (InvalidAccessKeyId)", "correct them")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "named", "answered"),
+    [
+        ("GET", READINGS, READINGS, DENIED),
+        ("GET", READINGS, READINGS, EXPIRED),
+        ("GET", READINGS, READINGS, UNKNOWN),
+        ("LIST", "", "customer/", DENIED),
+        ("PUT", "_stedi/lock", "_stedi/lock", DENIED),
+        ("PUT", "_stedi/staging/.*parquet", "_stedi/staging", EXPIRED),
+    ],
+)
+def test_what_is_refused_is_not_asked_again(
+    *, lake: Lakehouse, stedi: Command, kind: str, path: str, named: str, answered: tuple[str, int, str, str]
+) -> None:
+    refused, status, said, fix = answered
+    added = lake.s3.proxy.add(Fault(on(kind, path), answer(status, refused), times=None))
+    code, out, err = stedi("build", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert f"Error: {lake.uri}/{named}" in err
+    assert said in err
+    assert fix in err
+    # each of the six files is tried once at most: some are under way side by side
+    assert added.hits <= (6 if kind == "PUT" else 1)
+    lake.assert_old()
+    lake.s3.proxy.clear()
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+
+
+@pytest.mark.parametrize("last", [1, 4])
+@pytest.mark.parametrize("kind", ["COPY", "DELETE"])
+def test_credentials_that_expire_in_the_middle_of_publishing(
+    lake: Lakehouse, stedi: Command, kind: str, last: int
+) -> None:
+    def expire(exchange: Exchange) -> None:
+        lake.s3.proxy.add(Fault(on("*"), answer(400, "ExpiredToken"), times=None))
+        answer(400, "ExpiredToken")(exchange)
+
+    lake.s3.proxy.add(Fault(on(kind), Exchange.forward, times=last))
+    lake.s3.proxy.add(Fault(on(kind), expire))
+    code, _, err = stedi("build", "--lake", lake.uri)
+    assert code == 2
+    assert "the credentials have expired (ExpiredToken)" in err
+    lake.s3.proxy.clear()
+    assert stedi("verify", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+
+
+def test_a_lock_that_this_process_could_not_release_is_not_held_any_more(lake: Lakehouse, stedi: Command) -> None:
+    lake.s3.proxy.add(Fault(on("DELETE", "_stedi/lock"), answer(400, "ExpiredToken")))
+    stedi("build", "--lake", lake.uri)
+    assert stedi("build", "--lake", lake.uri, "--force")[0] == 0
+    lake.assert_new()
+
+
+# --- what changes under a build
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+@pytest.mark.parametrize("when", ["before it is fetched", "once it is fetched"])
+def test_an_object_that_changes_after_it_was_listed_stops_the_build(
+    lake: Lakehouse, stedi: Command, worlds: Worlds, change: str, when: str
+) -> None:
+    def act(_: object) -> None:
+        if change == "replaced":
+            lake.s3.put(f"lake/{CUSTOMERS}", (worlds.old / CUSTOMERS).read_bytes())
+        else:
+            lake.s3.delete(f"lake/{CUSTOMERS}")
+
+    # the second listing of a build, once everything is fetched, begins with the customers
+    fetched = lambda r: r.kind == "LIST" and lake.asked("GET", READINGS) > 0  # noqa: E731 - used once
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS) if when == "before it is fetched" else fetched, before(act)))
+    code, out, err = stedi("build", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert f"Error: {lake.uri}/{CUSTOMERS}: " in err
+    assert "changed while it was read" in err or "was removed while it was read" in err
+    assert "Fix: run the command again when nothing writes there; nothing was published" in err
+    assert lake.asked("GET", CUSTOMERS) == 1
+    lake.assert_old()
+
+
+def test_a_query_never_mixes_two_builds_of_a_table(lake: Lakehouse, stedi: Command) -> None:
+    with Lake.open(lake.uri) as opened:
+        opened.sql("from customer_trusted").arrow()
+        assert stedi("build", "--lake", lake.uri)[0] == 0
+        with pytest.raises(StediError, match="was published anew, or damaged"):
+            [
+                row
+                for batch in ask(opened, "from customer_trusted join customers_curated using (email)").batches
+                for row in batch
+            ]
+
+
+def test_a_table_replaced_between_two_ranges_stops_the_query(lake: Lakehouse, stedi: Command) -> None:
+    other = lake.s3.get("lake/customer/curated/customers_curated-0.parquet")
+    lake.s3.proxy.add(Fault(on("GET", TABLE), before(lambda _: lake.s3.put(f"lake/{TABLE}", other + b"PAR1"))))
+    code, out, err = stedi("query", "from customer_trusted", "--format", "csv", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert "customer_trusted" in err
+
+
+@pytest.mark.parametrize("fault", ["503", "cut"])
+def test_queries_and_verification_get_through(lake: Lakehouse, stedi: Command, fault: str) -> None:
+    lake.s3.proxy.add(Fault(on("GET", TABLE), TRANSIENT[fault], times=2))
+    code, out, _ = stedi("query", "from customer_trusted", "--format", "json", "--lake", lake.uri)
+    assert (code, len(json.loads(out))) == (0, 2)
+    lake.s3.proxy.clear()
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.s3.proxy.add(Fault(on("GET", "parquet$"), TRANSIENT[fault], times=2))
+    assert stedi("verify", "--lake", lake.uri)[0] == 0
+
+
+def test_a_query_that_cannot_be_read_says_which_object(lake: Lakehouse, stedi: Command) -> None:
+    lake.s3.proxy.add(Fault(on("GET", TABLE), answer(403, "AccessDenied"), times=None))
+    code, out, err = stedi("query", "from customer_trusted", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert f"{lake.uri}/{TABLE}: access denied (AccessDenied)" in err
+    assert "s3:GetObject" in err
+    assert lake.asked("GET", TABLE) <= 2
+
+
+def test_nobody_at_the_endpoint(lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))  # bound, and nobody listens
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+        started = time.monotonic()
+        for command in ("build", "verify"):
+            code, out, err = stedi(command, "--lake", lake.uri)
+            assert (code, out) == (2, "")
+            assert "the service cannot be reached\nFix: look at the network, AWS_REGION and AWS_ENDPOINT_URL" in err
+        assert time.monotonic() - started < 10
+
+
+def test_no_credentials(lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    code, out, err = stedi("build", "--lake", lake.uri)
+    assert (code, out) == (2, "")
+    assert "no AWS credentials were found\nFix: aws configure sso, or set AWS_PROFILE" in err
+    assert lake.s3.requests() == []

@@ -1,0 +1,281 @@
+"""A build on S3 that is killed before any of its changes leaves the old lake or the new one, and nothing else.
+
+Every kill is real: the proxy ends the process in the middle of a request, and the request never reaches S3. To be fast
+the processes are forked from one that has imported everything and opened nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from s3.proxy import Exchange, Fault, Request
+
+from stedi.build import build
+from stedi.errors import EnvironmentFault
+from stedi.lake import Lake
+from stedi.verify import verify
+
+if TYPE_CHECKING:
+    from s3.lakehouse import Lakehouse
+
+pytestmark = pytest.mark.usefixtures("quick")
+
+EVERY_STEP = bool(os.environ.get("STEDI_S3_DEEP"))
+RANDOM_KILLS = 20 if EVERY_STEP else 3
+
+DECISIVE = "COPY lake/_stedi/journal.json"
+"""The change that puts the journal in place: all before it is the old lake, all after it the new one."""
+
+SERVER = """
+import json, os, sys, traceback
+import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, stedi.s3
+import aiobotocore.session, aiohttp
+from stedi.build import build
+
+for line in sys.stdin:
+    child = os.fork()
+    if child == 0:
+        try:
+            task = json.loads(line)
+            os.environ.update(task["environment"])
+            stedi.s3.UPLOAD_PART = task["part"]
+            build(task["lake"], task["lake"], force=True)
+            os._exit(0)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+    print(child, flush=True)
+    _, status = os.waitpid(child, 0)
+    print(os.waitstatus_to_exitcode(status), flush=True)
+"""
+"""Forks a process for each build it is told of; prints its id, then how it ended."""
+
+
+class Victims:
+    """The processes that are killed."""
+
+    def __init__(self) -> None:
+        self._server = subprocess.Popen(
+            [sys.executable, "-W", "error", "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def close(self) -> None:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.close()
+        self._server.wait(20)
+        self._server.stdout.close()
+
+    def start(self, lake: str, part: int) -> int:
+        """Begin a build in a process of its own, and return its id."""
+        environment = {name: value for name, value in os.environ.items() if name.startswith(("AWS_", "STEDI_"))}
+        assert self._server.stdin
+        self._server.stdin.write(json.dumps({"lake": lake, "part": part, "environment": environment}) + "\n")
+        self._server.stdin.flush()
+        return self._read()
+
+    def end(self) -> int:
+        """Return how the process ended."""
+        return self._read()
+
+    def _read(self) -> int:
+        assert self._server.stdout
+        line = self._server.stdout.readline()
+        assert line, "the server has died"
+        return int(line)
+
+
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    found = Victims()
+    yield found
+    found.close()
+
+
+class Killer:
+    """Kills a process before one of its requests reaches S3."""
+
+    def __init__(self, lake: Lakehouse, match: Callable[[Request], bool], last: int) -> None:
+        self.step = ""
+        self._left = last
+        self._match = match
+        self._pid = 0
+        self._known = threading.Event()
+        lake.s3.proxy.add(Fault(self._is_last, self._kill, times=None))
+
+    def kill(self, pid: int) -> None:
+        """Say which process it is."""
+        self._pid = pid
+        self._known.set()
+
+    def _is_last(self, request: Request) -> bool:
+        # what was under way beside the last request does not arrive either
+        self._left -= self._match(request)
+        return self._left <= 0
+
+    def _kill(self, exchange: Exchange) -> None:
+        if not self.step:
+            self.step = f"{exchange.request.kind} {exchange.request.key}"
+        assert self._known.wait(10)
+        with contextlib.suppress(ProcessLookupError):  # it had several requests under way
+            os.kill(self._pid, signal.SIGKILL)
+        exchange.reset()
+
+
+def die(lake: Lakehouse, victims: Victims, last: int, part: int = 32 << 20) -> str:
+    """Have a build die before its change number `last`; return what that was, "" where the build came to its end."""
+    lake.s3.proxy.clear()
+    killer = Killer(lake, lambda request: request.changes, last)
+    killer.kill(victims.start(lake.uri, part))
+    code = victims.end()
+    assert code == (-signal.SIGKILL if killer.step else 0)
+    lake.s3.proxy.wait_until_idle()
+    lake.s3.proxy.clear()
+    return killer.step
+
+
+def whole(lake: Lakehouse, turn: int) -> str:
+    """Run the next command, another kind each turn, and return which lake is there: all of it."""
+    if turn % 3 == 0:
+        # the same lake whichever was there, but it says what it found
+        found = build(lake.uri, lake.uri)
+        assert lake.state() == "new"
+        return "none" if found.published is None else "old" if found.stale else "new"
+    if "lake/_stedi/journal.json" not in lake.s3.keys("lake/_stedi/") and lake.state() == "none":
+        with pytest.raises(EnvironmentFault, match="no lake was built"):
+            Lake.open(lake.uri)
+        return "none"
+    if turn % 8 == 1:
+        # the landing data are those of the lake that was to be
+        assert [problem for problem in verify(lake.uri).problems if "landing" not in problem] == []
+    else:
+        with Lake.open(lake.uri) as opened:
+            assert opened.sql("select distinct customerName from customer_trusted").pl().height
+    return lake.state()
+
+
+def assert_next_build_is_clean(lake: Lakehouse, cache: Path) -> None:
+    build(lake.uri, lake.uri)
+    if lake.s3.keys("lake/_stedi/lock"):
+        # the dead one had only its lock left to release: it is in nobody's way
+        build(lake.uri, lake.uri, force=True)
+    lake.assert_new()
+    # what the dead one had made, on this machine
+    assert [path for path in (cache / "made").rglob("*") if path.is_file()] == []
+
+
+def changes(lake: Lakehouse) -> list[str]:
+    """Return the changes that a build makes, in order; those of the uploads side by side are in any."""
+    lake.s3.proxy.clear()
+    build(lake.uri, lake.uri, force=True)
+    return [f"{request.kind} {request.key}" for request in lake.s3.requests() if request.changes]
+
+
+def test_the_changes_that_a_build_makes(lake: Lakehouse) -> None:
+    steps = changes(lake)
+    decided = steps.index(DECISIVE)
+    assert steps[0] == "PUT lake/_stedi/lock"
+    assert all(step.startswith("PUT lake/_stedi/staging/") for step in steps[1:decided])
+    assert {step.removeprefix("COPY lake/") for step in steps[decided:] if step.startswith("COPY")} == {
+        *lake.new,
+        "_stedi/manifest.json",
+        "_stedi/journal.json",
+    }
+    assert "DELETE lake/_quarantine/customer/quarantine.parquet" in steps[decided:]
+    assert steps[-1] == "DELETE lake/_stedi/lock"
+    lake.assert_new()
+
+
+def to_kill_at(steps: list[str]) -> list[int]:
+    """Return the numbers of the steps to kill at: of several that are alike the first and the last, or all of them."""
+    like = [
+        re.sub("lake/([a-z_]+/(trusted|curated)/|_stedi/staging/[0-9a-f]{16}/).*", "a table", step) for step in steps
+    ]
+    ends = {like.index(step) for step in like} | {len(like) - 1 - like[::-1].index(step) for step in like}
+    return [number for number in range(1, len(steps) + 1) if EVERY_STEP or number - 1 in ends]
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_killed_before_each_change(lake: Lakehouse, victims: Victims, tmp_path: Path, part: int) -> None:
+    kill_each(lake=lake, victims=victims, before="old", first=part, every=3, cache=tmp_path / "cache")
+
+
+def test_killed_where_there_was_no_lake(lake: Lakehouse, victims: Victims, tmp_path: Path) -> None:
+    lake.reset(empty=True)
+    # there is less to see
+    every = 1 if EVERY_STEP else 4
+    kill_each(lake=lake, victims=victims, before="none", first=2, every=every, cache=tmp_path / "cache")
+
+
+def kill_each(*, lake: Lakehouse, victims: Victims, before: str, first: int, every: int, cache: Path) -> None:
+    """Kill builds one after the other, each at a step of its own, and look at what each has left."""
+    steps = changes(lake)
+    for last in to_kill_at(steps)[first % every :: every]:
+        lake.reset(empty=before == "none")
+        step = die(lake, victims, last)
+        # uploads under way side by side come in any order
+        assert step == steps[last - 1] or step.startswith("PUT lake/_stedi/staging/")
+        assert whole(lake, last) == ("new" if last > steps.index(DECISIVE) + 1 else before), step
+        assert_next_build_is_clean(lake, cache)
+
+
+def test_killed_in_the_middle_of_an_upload_in_parts(lake: Lakehouse, victims: Victims, tmp_path: Path) -> None:
+    seen = set()
+    for last in range(3, 30, 4):
+        lake.reset()
+        # so small that every table is uploaded in parts, which S3 would refuse at the end
+        step = die(lake, victims, last, part=300)
+        unfinished = lake.s3.uploads()
+        seen.add(bool(unfinished))
+        assert step
+        assert_next_build_is_clean(lake, tmp_path / "cache")
+        if True in seen:
+            break
+    assert True in seen
+
+
+def test_uploads_that_somebody_else_has_not_finished_stay(lake: Lakehouse) -> None:
+    ours, theirs = "lake/_stedi/staging/x/tables/a.parquet", "lake/customer/landing/large.json"
+    for key in (ours, theirs, "lake2/_stedi/staging/b"):
+        lake.s3.client.create_multipart_upload(Bucket=lake.s3.name, Key=key)
+    build(lake.uri, lake.uri)
+    assert [upload["Key"] for upload in lake.s3.uploads()] == [theirs, "lake2/_stedi/staging/b"]
+
+
+def test_killed_at_random_times(lake: Lakehouse, victims: Victims, tmp_path: Path) -> None:
+    times = random.Random(3)
+    states = []
+    for turn in range(RANDOM_KILLS):
+        lake.reset()
+        pid = victims.start(lake.uri, 32 << 20)
+        time.sleep(times.uniform(0.05, 0.8))
+        os.kill(pid, signal.SIGKILL)
+        assert victims.end() in (0, -signal.SIGKILL)
+        lake.s3.proxy.wait_until_idle()
+        states.append(whole(lake, turn))
+        assert_next_build_is_clean(lake, tmp_path / "cache")
+    assert set(states) <= {"old", "new"}
+
+
+def test_killed_while_it_fetches(lake: Lakehouse, victims: Victims, tmp_path: Path) -> None:
+    lake.s3.proxy.clear()
+    killer = Killer(lake, lambda request: request.kind == "GET" and "/landing/" in request.key, 2)
+    killer.kill(victims.start(lake.uri, 32 << 20))
+    assert victims.end() == -signal.SIGKILL
+    lake.s3.proxy.wait_until_idle()
+    lake.s3.proxy.clear()
+    assert lake.state() == "old"
+    assert_next_build_is_clean(lake, tmp_path / "cache")
