@@ -50,9 +50,12 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "json": FLAG,
     },
     "doctor": {**_ON_S3, "lake": PLACE, "json": FLAG},
-    "cache": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
+    "cache show": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
+    "cache clear": {"bucket": TEXT, "cache_dir": PLACE, "json": FLAG},
 }
-"""The options of each command, and what each takes; a tuple lists the words it takes."""
+"""The options of each command, and what each takes; a tuple lists the words it takes.
+
+The options of `cache show` are in the table [cache.show] of a file, those of all commands of a group in [cache]."""
 
 _HERE = Path(__file__).parent
 
@@ -102,20 +105,26 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _parse(file: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {command: {} for command in OPTIONS}
-    everywhere = {option: kind for options in OPTIONS.values() for option, kind in options.items()}
-    for key, value in raw.items():
-        if key in OPTIONS and isinstance(value, dict):
-            continue
-        option = _known(file, key, key, everywhere, [*everywhere, *OPTIONS])
-        checked = _checked(file, key, value, everywhere[option])
-        for command, options in OPTIONS.items():
-            if option in options:
-                found[command][option] = checked
-    for command, options in OPTIONS.items():
-        for key, value in raw.get(command, {}).items():
-            option = _known(file, f"{command}.{key}", key, options, options)
-            found[command][option] = _checked(file, f"{command}.{key}", value, options[option])
+    _spread(file, (), raw, found)
     return found
+
+
+def _spread(file: Path, path: tuple[str, ...], table: Mapping[str, Any], found: dict[str, dict[str, Any]]) -> None:
+    """Set what a table of the file says for every command below its path; then the tables in it, which win."""
+    commands = [command for command in OPTIONS if tuple(command.split()[: len(path)]) == path]
+    below = {command.split()[len(path)] for command in commands if len(command.split()) > len(path)}
+    everywhere = {option: kind for command in commands for option, kind in OPTIONS[command].items()}
+    tables = {key: value for key, value in table.items() if key in below and isinstance(value, dict)}
+    for key, value in table.items():
+        if key not in tables:
+            shown = ".".join((*path, key))
+            option = _known(file, shown, key, everywhere, [*everywhere, *sorted(below)])
+            checked = _checked(file, shown, value, everywhere[option])
+            for command in commands:
+                if option in OPTIONS[command]:
+                    found[command][option] = checked
+    for key, inner in tables.items():
+        _spread(file, (*path, key), inner, found)
 
 
 def _known(file: Path, shown: str, key: str, options: Mapping[str, object], names: Iterable[str]) -> str:

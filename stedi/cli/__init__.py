@@ -6,51 +6,81 @@ Each command is a module of its own, loaded when it is run, so that `stedi --hel
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import click
 
 from stedi import __version__
 
-__all__ = ["COMMANDS", "cli", "main"]
+__all__ = ["COMMANDS", "cli", "find", "is_group", "main"]
 
 COMMANDS = {
     "build": "Build the lakehouse from landing data.",
     "verify": "Check a published lake: files, counts, ledger, audits.",
     "query": "Run SQL over every zone of a lake, read-only.",
     "sample": "Write landing data of any size, with known results.",
-    "cache": "Show or clear what was fetched from S3.",
+    "cache": "What was fetched from S3 and is kept on this machine.",
+    "cache show": "Show what is kept, bucket by bucket.",
+    "cache clear": "Remove what is kept.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }
-"""Every command and the first line of its help, known without loading it."""
+"""Every command and group of commands, and the first line of its help, known without loading it."""
+
+_ELSEWHERE = {"parity": "parity.cli"}
+"""Groups whose commands are not modules of `stedi.cli`."""
 
 _PARAMETERS = {"json": "as_json", "format": "form"}
 """Options whose parameter has another name, since theirs is Python's."""
 
 
+def is_group(name: str) -> bool:
+    """Return whether a name of COMMANDS stands for a group of commands."""
+    return any(other.startswith(f"{name} ") for other in COMMANDS)
+
+
 class _Commands(click.Group):
-    """The commands, each imported when it is asked for."""
+    """The commands below a name, `""` for all; each is imported when it is asked for."""
+
+    def __init__(self, *arguments: Any, path: str = "", **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self._path = path
+
+    def _below(self) -> dict[str, str]:
+        start = f"{self._path} " if self._path else ""
+        names = {name: name.removeprefix(start) for name in COMMANDS if name.startswith(start)}
+        return {short: COMMANDS[name] for name, short in names.items() if " " not in short}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
+        return list(self._below())
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self._below():
             return None
-        command: click.Command = getattr(import_module(f"stedi.cli.{cmd_name}"), cmd_name)
-        return command
+        return find(f"{self._path} {cmd_name}".lstrip())
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+        known = self._below()
+        if args and args[0] not in known and not args[0].startswith("-"):
             from stedi.settings import nearest
 
-            ctx.fail(f"No such command {args[0]!r}{nearest(args[0], COMMANDS)}")
+            ctx.fail(f"No such command {args[0]!r}{nearest(args[0], known)}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+            formatter.write_dl(list(self._below().items()))
+
+
+def find(name: str) -> click.Command:
+    """Return a command or group of COMMANDS, loaded."""
+    group, _, last = name.rpartition(" ")
+    if is_group(name):
+        return _Commands(last, path=name, help=COMMANDS[name])
+    package = _ELSEWHERE.get(group, ".".join(["stedi.cli", *group.split()]))
+    command: click.Command = getattr(import_module(f"{package}.{last}"), last)
+    return command
 
 
 @click.group(
@@ -81,10 +111,12 @@ def cli(ctx: click.Context) -> None:
     """The STEDI lakehouse on one machine: landing JSON to audited Parquet tables."""
     from stedi.settings import load_settings
 
-    ctx.default_map = {
-        command: {_PARAMETERS.get(option, option): value for option, value in options.items()}
-        for command, options in load_settings().items()
-    }
+    ctx.default_map = {}
+    for command, options in load_settings().items():
+        of_command = ctx.default_map
+        for word in command.split():
+            of_command = of_command.setdefault(word, {})
+        of_command |= {_PARAMETERS.get(option, option): value for option, value in options.items()}
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from stedi.cli import COMMANDS, cli
+from stedi.cli import COMMANDS, cli, find, is_group
 from stedi.settings import OPTIONS
 
 FILE = Path(__file__).parents[2] / "docs" / "commands.md"
@@ -21,7 +21,8 @@ HEAD = """\
 
 Every option can also come from the environment and from `stedi.toml`; the tables below say under which name. The
 command line wins over the environment, the environment over the file. How the file is written is in the
-[README](../README.md#settings).
+[README](../README.md#settings); the options of a command of a group, as `stedi cache show`, are in the table
+`[cache.show]`, and `[cache]` is for all commands of the group.
 """
 
 
@@ -30,10 +31,12 @@ def document() -> str:
     context = click.Context(cli, info_name="stedi", terminal_width=WIDTH, **cli.context_settings)
     parts = [HEAD, "## stedi\n", _help(context)]
     for name in COMMANDS:
-        command = cli.get_command(context, name)
-        assert command is not None
-        parts += [f"## stedi {name}\n", _help(click.Context(command, info_name=name, parent=context))]
-        parts.append("".join(f"{line}\n" for line in _settings(name, command)))
+        command, above = find(name), context
+        for group in name.split()[:-1]:
+            above = click.Context(find(group), info_name=group, parent=above)
+        parts += [f"## stedi {name}\n", _help(click.Context(command, info_name=name.split()[-1], parent=above))]
+        if not is_group(name):
+            parts.append("".join(f"{line}\n" for line in _settings(name, command)))
     return "\n".join(parts)
 
 

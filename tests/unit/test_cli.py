@@ -17,11 +17,10 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import click
 import pytest
 
 from stedi import __version__
-from stedi.cli import COMMANDS, cli
+from stedi.cli import COMMANDS, cli, find, is_group
 from stedi.cli.ending import run
 from stedi.cli.output import plain_table, shown
 from stedi.cli.progress import Parts, Rows
@@ -88,20 +87,24 @@ def test_version_and_help(stedi: Stedi) -> None:
     for flag in ("-h", "--help"):
         ended = stedi(flag)
         assert ended.code == 0
-        assert all(command in ended.out for command in COMMANDS)
+        assert all(command in ended.out for command in COMMANDS if " " not in command)
         assert "_STEDI_COMPLETE" in ended.out
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_help_of_every_command(stedi: Stedi, command: str) -> None:
-    loaded = cli.get_command(click.Context(cli), command)
-    assert loaded is not None
+    loaded = find(command)
     assert loaded.help is not None
     assert loaded.help.splitlines()[0] == COMMANDS[command]
     for flag in ("-h", "--help"):
-        ended = stedi(command, flag)
+        ended = stedi(*command.split(), flag)
         assert ended.code == 0
-        assert "Examples:" in ended.out
+        assert f"Usage: stedi {command} " in ended.out
+        if is_group(command):
+            below = {name.removeprefix(f"{command} ") for name in COMMANDS if name.startswith(f"{command} ")}
+            assert all(re.search(rf"^  {name} ", ended.out, re.MULTILINE) for name in below)
+        else:
+            assert "Examples:" in ended.out
 
 
 def test_help_loads_nothing_heavy(built: Path) -> None:
@@ -122,6 +125,7 @@ def test_help_loads_nothing_heavy(built: Path) -> None:
     [
         ([], "Usage: stedi"),
         (["buidl"], "did you mean build?"),
+        (["cache", "shwo"], "did you mean show?"),
         (["build", "--nope"], "No such option '--nope'"),
         (["query"], "Missing argument 'SQL'"),
         (["query", "select 1", "--format", "xml"], "'xml' is not one of"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from stedi.cli import COMMANDS, cli
+from stedi.cli import COMMANDS, cli, find, is_group
 from stedi.errors import EnvironmentFault, UsageError
 from stedi.settings import OPTIONS, bundled_sample, load_settings
 
@@ -50,6 +51,9 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("lakee = 'x'", "lakee: no such setting; did you mean lake?"),
         ("[build]\nstrickt = true", "build.strickt: no such setting; did you mean strict?"),
         ("[biuld]\nstrict = true", "biuld: no such setting; did you mean build?"),
+        ("[cache]\nbukcet = 'x'", "cache.bukcet: no such setting; did you mean bucket?"),
+        ("[cache.shwo]\nbucket = 'x'", "cache.shwo: no such setting; did you mean show?"),
+        ("[cache.clear]\ncache_size = '1GB'", "cache.clear.cache_size: no such setting"),
         ("[query]\nlanding = 'x'", "query.landing: no such setting"),
         ("strict = 'yes'", "strict: takes true or false, not a string"),
         ("lake = 3", "lake: takes a path or URI, not an integer"),
@@ -110,12 +114,30 @@ def test_a_named_file_must_be_there(tmp_path: Path) -> None:
         load_settings({"STEDI_CONFIG": str(tmp_path / "none.toml")})
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def test_a_table_of_a_group_is_for_its_commands_and_one_in_it_for_one(tmp_path: Path) -> None:
+    found = settings(tmp_path, "json = true\n[cache]\nbucket = 'a'\njson = false\n[cache.clear]\nbucket = 'b'\n")
+    assert found["cache show"] == {"bucket": "a", "json": False}
+    assert found["cache clear"] == {"bucket": "b", "json": False}
+    assert found["build"] == {"json": True}
+
+
+def test_settings_reach_the_command_of_a_group(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stedi: Callable[..., tuple[int, str, str]]
+) -> None:
+    (tmp_path / "stedi.toml").write_text("[cache]\njson = true\n[cache.show]\ncache_dir = 'here'\n")
+    monkeypatch.chdir(tmp_path)
+    code, out, _ = stedi("cache", "show")
+    assert (code, json.loads(out)["folder"]) == (0, str(tmp_path / "here"))
+
+
+def test_every_command_has_settings() -> None:
+    assert OPTIONS.keys() == {name for name in COMMANDS if not is_group(name)}
+
+
+@pytest.mark.parametrize("command", OPTIONS)
 def test_every_option_can_be_set(command: str) -> None:
     """What settings.py declares is what the command has; each option has its variable."""
-    loaded = cli.get_command(click.Context(cli), command)
-    assert loaded is not None
-    options = [p for p in loaded.params if isinstance(p, click.Option)]
+    options = [p for p in find(command).params if isinstance(p, click.Option)]
     declared = {"--" + name.replace("_", "-") for name in OPTIONS[command]}
     assert {option.opts[0] for option in options} == declared
     for option in options:

@@ -1,0 +1,1 @@
+"""The commands about what was fetched from S3."""
