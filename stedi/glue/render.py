@@ -117,6 +117,6 @@ def _body(table: Table, feeds: list[Table], tables: list[Table]) -> Iterator[str
     for feed in feeds:
         yield f'replace(spark, f"{{staging}}/quarantine/{feed.feed}", f"{{lake}}/_quarantine/{feed.feed}")'
     yield f'replace(spark, f"{{staging}}/table", f"{{lake}}/{table.prefix}")'
-    yield 'remove(spark, staging)'
+    yield "remove(spark, staging)"
     yield f'print(f"{table.name}: {{rows:,}} rows")'
     yield "job.commit()"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 import sqlglot
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from stedi.glue.portability import check
 from stedi.stages import SqlFile

@@ -1,3 +1,7 @@
+"""The arguments of a job."""
+
+from __future__ import annotations
+
 import sys
 
 from awsglue.utils import getResolvedOptions

@@ -1,0 +1,1 @@
+"""What job scripts are assembled from: `stedi.glue.render` reads their text, stedi imports nothing of it."""
