@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 import pytest
 
-from stedi.cli import COMMANDS, cli, find, is_group
+from stedi.cli import COMMANDS, find, is_group
 from stedi.errors import EnvironmentFault, UsageError
 from stedi.settings import OPTIONS, bundled_sample, load_settings
 
