@@ -22,6 +22,8 @@ COMMANDS = {
     "cache": "What was fetched from S3 and is kept on this machine.",
     "cache show": "Show what is kept, bucket by bucket.",
     "cache clear": "Remove what is kept.",
+    "glue": "The AWS side: tables, infrastructure, releases and runs of the Glue jobs.",
+    "glue ddl": "Print the statements that make the tables in Athena.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }
 """Every command and group of commands, and the first line of its help, known without loading it."""

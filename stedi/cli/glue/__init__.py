@@ -1,0 +1,1 @@
+"""The commands of `stedi glue`, a module each."""
