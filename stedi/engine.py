@@ -22,7 +22,7 @@ from stedi.masking import scrub
 if TYPE_CHECKING:
     from stedi.ranges import RangeFileSystem
 
-__all__ = ["BUILD_KEY", "Engine", "build_of", "glob_safe", "interrupt_all", "read_fault"]
+__all__ = ["BUILD_KEY", "Engine", "build_of", "explained", "glob_safe", "interrupt_all", "read_fault"]
 
 BUILD_KEY = "stedi_build"
 """Key of the build id in the metadata of a Parquet file."""
@@ -107,7 +107,7 @@ class Engine:
         """
         if self._trace:
             self._trace(sql)
-        with _explained(what):
+        with explained(what):
             return self.connection.execute(sql, parameters).fetchall()
 
     @contextlib.contextmanager
@@ -137,7 +137,7 @@ class Engine:
 
     def view_json(self, table: Table, files: Sequence[Path], *, name: str | None = None) -> None:
         """Make a view of a feed over files in which every line is known to be good."""
-        with _explained(f"landing files of {table.feed}"):
+        with explained(f"landing files of {table.feed}"):
             relation = self.connection.read_json(
                 [glob_safe(file) for file in files],
                 columns={column.name: column.type for column in table.columns},
@@ -150,7 +150,7 @@ class Engine:
 
     def view_lines(self, name: str, files: Sequence[Path]) -> None:
         """Make a view with one column, `line`: the raw text of every line of the files."""
-        with _explained(name):
+        with explained(name):
             relation = self.connection.sql(
                 "select json as line from"
                 " read_json_objects($files, format = 'newline_delimited', maximum_object_size = $size,"
@@ -166,7 +166,7 @@ class Engine:
 
     def view_parquet(self, name: str, files: Sequence[str | Path]) -> list[tuple[str, str]]:
         """Make a view over Parquet files and return its columns with their types."""
-        with _explained(f"files of {name}"):
+        with explained(f"files of {name}"):
             relation = self.connection.read_parquet([glob_safe(file) for file in files], hive_partitioning=False)
             relation.create_view(name)
             return list(zip(relation.columns, map(str, relation.types), strict=True))
@@ -249,7 +249,8 @@ def _utf8(file: Path) -> str:
 
 
 @contextlib.contextmanager
-def _explained(what: str) -> Iterator[None]:
+def explained(what: str) -> Iterator[None]:
+    """Turn what DuckDB raises in the block into an error of ours about `what`."""
     try:
         yield
     except duckdb.InterruptException as error:  # by interrupt_all

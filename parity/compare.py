@@ -1,0 +1,220 @@
+"""Two tables to a verdict: schema, then row count, then the rows as a multiset; and where they differ, why.
+
+Typed values are compared, never rendered text. First come the fingerprints, one pass over each side; only where they
+differ the full difference, bounded in memory, and the search for the cause.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from parity.case import Case
+from parity.causes import find_causes, row_order
+from parity.context import Context
+from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
+from parity.examples import EXAMPLES, find_examples, masked
+from parity.fingerprint import fingerprint
+from parity.pairing import Pairing, pair
+from parity.sources import Data, Source, open_source
+from parity.tolerance import Tolerance, near, pair_near
+from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
+from stedi.contracts import Table
+from stedi.engine import Engine, quoted
+from stedi.errors import UsageError
+from stedi.settings import nearest
+from stedi.storage import Options
+
+__all__ = ["MEMORY_LIMIT", "Data", "Tolerance", "compare"]
+
+MEMORY_LIMIT = "1200MB"
+"""What a comparison takes of memory unless told otherwise; the rest goes to disk."""
+
+
+def compare(
+    left: Data,
+    right: Data,
+    *,
+    table: str = "",
+    contract: Table | None = None,
+    keys: Sequence[str] = (),
+    tolerance: Mapping[str, float | Tolerance] | None = None,
+    context: Mapping[str, Data] | None = None,
+    labels: tuple[str, str] = ("left", "right"),
+    may_be_empty: bool = False,
+    show_pii: bool = False,
+    examples: int = EXAMPLES,
+    memory_limit: str | None = None,
+    options: Options | None = None,
+) -> TableVerdict:
+    """Compare two tables and return the verdict; the left one is what the right one should be.
+
+    `contract` says which columns are optional and personal, and by which keys to pair rows that changed (its required
+    columns; `keys` goes first). `tolerance` maps columns of doubles to how far two values may lie apart. `context`
+    holds other tables of the left side by name, which some causes need. `labels` name the sides in the evidence.
+    Two empty tables are the same only with `may_be_empty`; a table that is not there is `missing`, on both sides too.
+    Raises UsageError for keys and tolerances that name no column, EnvironmentFault where a side cannot be read.
+    """
+    started = time.perf_counter()
+    name = table or (contract.name if contract else "table")
+    with (
+        tempfile.TemporaryDirectory(prefix="stedi-parity-", ignore_cleanup_errors=True) as folder,
+        Engine(memory_limit=memory_limit or MEMORY_LIMIT, spill=Path(folder), in_order=False) as engine,
+    ):
+        places = [
+            open_source(engine, view, data, f"{name}, {label}", folder=Path(folder), options=options)
+            for view, data, label in zip(("left_table", "right_table"), (left, right), labels, strict=True)
+        ]
+        first, second = places
+        if first is None or second is None:
+            return _missing(engine, name, places, labels)
+        case = _case(
+            engine,
+            first,
+            second,
+            contract=contract,
+            keys=keys,
+            tolerance=_tolerances(tolerance or {}),
+            context=Context(engine, context or {}, Path(folder), options),
+            labels=labels,
+        )
+        verdict = _judge(case, name, may_be_empty=may_be_empty, show_pii=show_pii, most=examples)
+        return replace(verdict, seconds=time.perf_counter() - started)
+
+
+def _case(
+    engine: Engine,
+    left: Source,
+    right: Source,
+    *,
+    contract: Table | None,
+    keys: Sequence[str],
+    tolerance: Mapping[str, Tolerance],
+    context: Context,
+    labels: tuple[str, str],
+) -> Case:
+    """Pair the columns, view both sides in common types and take their fingerprints."""
+    pairing = pair(
+        left.columns,
+        right.columns,
+        weak_left=left.weak,
+        weak_right=right.weak,
+        optional=[column.name for column in contract.columns if column.optional] if contract else (),
+        tolerant=tolerance,
+    )
+    pairing = _settled(engine, pairing, left, right)
+    columns = pairing.compared
+    at = {column.name.lower(): number for number, column in enumerate(columns)}
+    view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
+    view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])
+    chosen = keys or [name for name in (contract.required if contract else ()) if name.lower() in at]
+    return Case(
+        engine=engine,
+        sources=(left, right),
+        pairing=pairing,
+        prints=(fingerprint(engine, SIDES[0], labels[0]), fingerprint(engine, SIDES[1], labels[1])),
+        keys=tuple(_numbered(chosen, at, "key")),
+        tolerance=dict(zip(_numbered(list(tolerance), at, "tolerance"), tolerance.values(), strict=True)),
+        contract=contract,
+        context=context,
+        labels=labels,
+    )
+
+
+def _judge(case: Case, name: str, *, may_be_empty: bool, show_pii: bool, most: int) -> TableVerdict:
+    left, right = case.prints
+    verdict = TableVerdict(
+        name,
+        Verdict.DIFFERENT,
+        left_rows=left.rows,
+        right_rows=right.rows,
+        columns=case.pairing.pairs,
+        notes=_notes(case),
+    )
+    if left.rows == 0 and right.rows == 0 and not may_be_empty:
+        evidence = "both sides are empty, and nothing says that they may be"
+        return replace(verdict, causes=(Explanation(Cause.EMPTY, evidence),))
+    if left == right and not case.pairing.differs:
+        return replace(verdict, verdict=Verdict.SAME, fingerprint=str(left), causes=row_order(case))
+    if left != right:
+        case.difference = find_difference(case.engine, left.rows + right.rows, case.keys)
+        if case.tolerance:
+            near_note = pair_near(case.engine, case.columns, case.tolerance)
+            case.difference = look_up(case.engine, case.keys)
+            within = "values within their tolerance are taken as the same"
+            verdict = replace(verdict, notes=(*verdict.notes, within, *filter(None, [near_note])))
+            if not case.difference.rows.any and not case.pairing.differs:
+                return replace(verdict, verdict=Verdict.SAME)
+    hidden = frozenset() if show_pii else masked([(c.name, c.type) for c in case.columns], case.contract)
+    pairs, others = None, [at for at in range(len(case.columns)) if at not in case.keys]
+    if case.difference.rows.any and case.keys:
+        nearness = {at: near(at, tolerance) for at, tolerance in case.tolerance.items()}
+        case.paired, case.changed = changed_by_key(case.engine, case.keys, others, nearness)
+        pairs = others
+    found = (
+        find_examples(case.engine, [c.name for c in case.columns], hidden, pairs=pairs, most=most)
+        if case.difference.rows.any
+        else ()
+    )
+    return replace(
+        verdict,
+        rows=case.difference.rows,
+        changed={case.columns[at].name: count for at, count in case.changed.items()},
+        examples=found,
+        causes=find_causes(case),
+    )
+
+
+def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source) -> Pairing:
+    """Make a column a difference of type whose text does not stand for values of the other side's type."""
+    types = dict(left.columns), dict(right.columns)
+    failing: dict[str, str] = {}
+    for column in pairing.compared:
+        for source, name, own in ((left, column.left, types[0]), (right, column.right, types[1])):
+            if name is None or own[name] == column.type or name not in source.weak:
+                continue
+            [(bad,)] = engine.run(
+                source.view,
+                f"select count({quoted(name)}) - count(try_cast({quoted(name)} as {column.type})) "
+                f"from {quoted(source.view)}",
+            )
+            if bad:
+                failing[column.name] = f"{bad:,} values of {own[name]} are no {column.type}"
+    if not failing:
+        return pairing
+    pairs = tuple(
+        replace(pair, state=State.TYPE, note=f"{pair.note}; {failing[pair.name]}") if pair.name in failing else pair
+        for pair in pairing.pairs
+    )
+    return replace(pairing, pairs=pairs)
+
+
+def _tolerances(given: Mapping[str, float | Tolerance]) -> dict[str, Tolerance]:
+    return {column: by if isinstance(by, Tolerance) else Tolerance(by) for column, by in given.items()}
+
+
+def _numbered(names: Sequence[str], at: Mapping[str, int], what: str) -> list[int]:
+    for name in names:
+        if name.lower() not in at:
+            raise UsageError(
+                f"{what} {name}: no column that both sides have{nearest(name, at)}", fix="name one that both have"
+            )
+    return [at[name.lower()] for name in names]
+
+
+def _notes(case: Case) -> tuple[str, ...]:
+    return tuple(f"{pair.name}: {pair.note}" for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
+
+
+def _missing(engine: Engine, name: str, places: Sequence[Source | None], labels: tuple[str, str]) -> TableVerdict:
+    counts = [None if place is None else _count(engine, place) for place in places]
+    where = " and on the ".join(label for label, place in zip(labels, places, strict=True) if place is None)
+    return missing(name, f"{name}: there is no table on the {where}", left_rows=counts[0], right_rows=counts[1])
+
+
+def _count(engine: Engine, source: Source) -> int:
+    [(rows,)] = engine.run(source.view, f"select count(*) from {quoted(source.view)}")
+    return int(rows)

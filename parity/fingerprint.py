@@ -1,0 +1,63 @@
+r"""Two numbers a row, whose sums over a table are equal where the rows are, in whatever order they come.
+
+Why this proves equality, up to chance. A row has two 64-bit hashes, and a table is its row count and the two sums of
+them, kept whole (128 bits each, so nothing wraps). Sums, not exclusive ors: a row that stands twice adds twice and
+never cancels. Before they are summed the hashes of the columns are mixed to one number and that is mixed again
+(`hash(hash(...))`), because DuckDB combines columns by exclusive or last: without the second mixing, two rows that
+exchange the values of one column would have the same sum once in 10^8. The second hash takes the columns in opposite
+order behind a constant, and text behind another character, so that it is independent of the first: integers, doubles
+and times are mixed without loss, while two texts of one 64-bit hash would otherwise collide in both. For two tables
+that differ, both sums are equal with a chance of about 2^-128 (2^-64 where all that differs is text within a nested
+value, an interval or a number of more than 64 bits: there the two hashes are of one kind).
+
+That is chance, not intent: the hashes are no cryptographic ones, and whoever makes up rows to collide can have it.
+
+NULL has a hash of its own; DuckDB hashes -0.0 as 0.0, every NaN alike, and an integer the same in each width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from stedi.engine import Engine, quoted
+
+__all__ = ["HASHES", "Fingerprint", "fingerprint", "hashed"]
+
+HASHES = ("h1", "h2")
+"""The columns that `hashed` adds."""
+
+_SALT = 17
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Rows of a table and the sums of their hashes."""
+
+    rows: int
+    first: int = 0
+    second: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.first % 2**64:016x}{self.second % 2**64:016x}"
+
+
+def hashed(columns: Sequence[tuple[str, str]]) -> str:
+    """Return the two hashes of a row, as SQL; columns are (SQL of the value, DuckDB type)."""
+    if not columns:
+        return "0::ubigint as h1, 0::ubigint as h2"
+    forward = ", ".join(sql for sql, _ in columns)
+    backward = ", ".join(_salted(sql, type_) for sql, type_ in reversed(columns))
+    return f"hash(hash({forward})) as h1, hash(hash({_SALT}, {backward})) as h2"
+
+
+def _salted(sql: str, type_: str) -> str:
+    return f"'\x01' || {sql}" if type_ == "VARCHAR" else sql
+
+
+def fingerprint(engine: Engine, view: str, what: str) -> Fingerprint:
+    """Return the fingerprint of a view that has the columns of `hashed`."""
+    [(rows, first, second)] = engine.run(
+        what, f"select count(*), coalesce(sum(h1), 0), coalesce(sum(h2), 0) from {quoted(view)}"
+    )
+    return Fingerprint(rows, int(first), int(second))

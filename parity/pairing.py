@@ -1,0 +1,175 @@
+"""Which column of one table stands to which of the other, and in which type the two are compared.
+
+Pure, but for DuckDB's own reading of its type names. Names are compared without regard to case, order is ignored.
+Widths of integers, precision of decimals of one scale, units of timestamps and enumerations against text are noted:
+they hold the same values. Everything else is a difference of type.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from parity.verdict import ColumnPair, State
+
+__all__ = ["Column", "Pairing", "common_type", "pair"]
+
+_SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
+_UNSIGNED = ("UTINYINT", "USMALLINT", "UINTEGER")
+_INTEGERS = (*_SIGNED, *_UNSIGNED, "UBIGINT", "HUGEINT")
+_TIMESTAMPS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
+_FLOATS = ("FLOAT", "DOUBLE")
+_NULL = '"NULL"'
+_DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
+_MOST_DIGITS = 38
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column that both sides are compared in: its names there, None where it is taken as NULL, and the type."""
+
+    name: str
+    left: str | None
+    right: str | None
+    type: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """All columns as pairs, and those that the rows are compared in."""
+
+    pairs: tuple[ColumnPair, ...]
+    compared: tuple[Column, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether the schemas differ."""
+        return any(pair.state not in (State.SAME, State.NOTED) for pair in self.pairs)
+
+
+def pair(
+    left: Sequence[tuple[str, str]],
+    right: Sequence[tuple[str, str]],
+    *,
+    weak_left: Mapping[str, str] | None = None,
+    weak_right: Mapping[str, str] | None = None,
+    optional: Collection[str] = (),
+    tolerant: Collection[str] = (),
+) -> Pairing:
+    """Pair the columns of two tables, given as (name, type).
+
+    `weak` says of columns where text stands for their values, `JSON` or `folder` names, so that their types are open;
+    `optional` names columns that may be absent, and are then taken as NULL; `tolerant` ones may be float on one side,
+    double on the other. Of two columns of one side whose names differ in case only, the one spelled as the other side's
+    is paired.
+    """
+    pairs: list[ColumnPair] = []
+    compared: list[Column] = []
+    rest = dict(right)
+    is_tolerant = {name.lower() for name in tolerant}
+    may_lack = {name.lower() for name in optional}
+    matches = _matches([name for name, _ in left], list(rest))
+    for name, left_type in left:
+        other = matches.get(name)
+        if other is None:
+            as_null = name.lower() in may_lack
+            pairs.append(_single(name, State.LEFT_ONLY, left_type, as_null=as_null))
+            if as_null:
+                compared.append(Column(name, name, None, left_type))
+            continue
+        right_type = rest.pop(other)
+        type_, state, note = common_type(
+            left_type, right_type, weak_left=(weak_left or {}).get(name), weak_right=(weak_right or {}).get(other)
+        )
+        if name.lower() in is_tolerant and {left_type, right_type} == set(_FLOATS):
+            state = State.NOTED
+        if name != other:
+            note = "; ".join(filter(None, [f"the right spells it {other}", note]))
+            state = State.NOTED if state is State.SAME else state
+        pairs.append(ColumnPair(name, state, left_type, right_type, note))
+        compared.append(Column(name, name, other, type_))
+    for name, right_type in rest.items():
+        as_null = name.lower() in may_lack
+        pairs.append(_single(name, State.RIGHT_ONLY, right_type, as_null=as_null))
+        if as_null:
+            compared.append(Column(name, None, name, right_type))
+    return Pairing(tuple(pairs), tuple(compared))
+
+
+def _single(name: str, state: State, type_: str, *, as_null: bool) -> ColumnPair:
+    left, right = (type_, None) if state is State.LEFT_ONLY else (None, type_)
+    if as_null:
+        return ColumnPair(name, State.NOTED, left, right, f"{state}, taken as NULL on the other side", as_null=True)
+    return ColumnPair(name, state, left, right)
+
+
+def _matches(left: Sequence[str], right: Sequence[str]) -> Mapping[str, str]:
+    """Return the right's name for each of the left's: the same one, else one that differs in case."""
+    found = {name: name for name in left if name in set(right)}
+    free = [name for name in right if name not in found]
+    for name in left:
+        if name not in found:
+            other = next((other for other in free if other.lower() == name.lower()), None)
+            if other is not None:
+                found[name] = other
+                free.remove(other)
+    return found
+
+
+def common_type(
+    left: str, right: str, *, weak_left: str | None = None, weak_right: str | None = None
+) -> tuple[str, State, str]:
+    """Return the type in which values of two types are compared, whether that is a difference, and a note."""
+    if left == right:
+        return left, State.SAME, ""
+    note = f"{left} on the left, {right} on the right"
+    for null, other in ((left, right), (right, left)):
+        if null == _NULL:
+            return other, State.NOTED, f"{note}: one side knows no type, as all of it is NULL"
+    if (wider := _wider(left, right)) is not None:
+        return wider, State.NOTED, note
+    for kind, weak, strong in ((weak_left, left, right), (weak_right, right, left)):
+        if kind and _stands_for(kind, weak, strong):
+            return strong, State.NOTED, f"{note}: {kind} has no type for it"
+    return _bridge(left, right), State.TYPE, note
+
+
+def _stands_for(kind: str, weak: str, strong: str) -> bool:
+    """Return whether text of this kind, read as the weak type, may stand for a value of the strong one.
+
+    The values decide: what cannot be cast is a difference.
+    """
+    if kind == "JSON" and (strong in _FLOATS or strong.startswith("DECIMAL")):
+        return weak in (*_INTEGERS, "DOUBLE")
+    if weak != "VARCHAR" or strong.endswith(("]", ")")):
+        return False
+    return kind != "JSON" or strong not in (*_INTEGERS, *_FLOATS, "BOOLEAN")
+
+
+def _wider(left: str, right: str) -> str | None:
+    """Return the type that holds the values of both, where the two differ in width only."""
+    if left in _INTEGERS and right in _INTEGERS:
+        return "BIGINT" if {left, right} <= {*_SIGNED, *_UNSIGNED} else "HUGEINT"
+    if left in _TIMESTAMPS and right in _TIMESTAMPS:
+        return max(left, right, key=_TIMESTAMPS.index)
+    if all(type_ in ("VARCHAR", "JSON") or type_.startswith("ENUM(") for type_ in (left, right)):
+        return "VARCHAR"
+    decimals = _DECIMAL.fullmatch(left), _DECIMAL.fullmatch(right)
+    if decimals[0] and decimals[1] and decimals[0][2] == decimals[1][2]:
+        return max(left, right, key=lambda type_: int(_DECIMAL.fullmatch(type_)[1]))  # type: ignore[index]
+    if left.endswith("[]") and right.endswith("[]"):
+        inner = left[:-2] if left == right else _wider(left[:-2], right[:-2])
+        return f"{inner}[]" if inner else None
+    return None
+
+
+def _bridge(left: str, right: str) -> str:
+    """Return the type in which values of different types are set side by side to explain the difference."""
+    numbers = (*_INTEGERS, *_FLOATS)
+    if all(type_ in numbers or type_.startswith("DECIMAL") for type_ in (left, right)):
+        return "DOUBLE"
+    if "VARCHAR" in (left, right):
+        other = right if left == "VARCHAR" else left
+        return other if not other.endswith(("]", ")")) or other.startswith("DECIMAL") else "VARCHAR"
+    return "VARCHAR"

@@ -1,0 +1,290 @@
+"""One side of a comparison, opened in the engine as a view: files, folders, objects, frames and relations.
+
+A folder is read as Spark and Glue write them: parts in nested folders, names that begin with `_` or `.` and checksum
+files left out, the format told by the content and not by the name (Glue's JSON has none).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, Literal
+from urllib.parse import unquote
+
+from stedi.engine import Engine, explained, glob_safe, quoted
+from stedi.errors import EnvironmentFault, UsageError
+from stedi.storage import Entry, Options, Storage, faults, open_storage
+
+__all__ = ["Data", "Source", "open_source"]
+
+Data = Any
+"""A path or URI of a file or folder, a sequence of paths, an Arrow table, dataset or reader, a Polars frame, lazy or
+not, or a DuckDB relation."""
+
+MAX_JSON_BYTES = 64_000_000
+"""Bytes a JSON object can have: a whole file where it is one array."""
+
+_SAMPLED_FILES = 1_000_000
+_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
+_NULL = '"NULL"'
+_TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
+
+_Partitions = Mapping[str, Mapping[str, str | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table as it lies: the view it is read through, and its columns as (name, DuckDB type).
+
+    `weak` are the columns whose values are told by text, and what that is: `JSON`, where a number is no integer or
+    double and a date no more than text, or a `folder` name. `spelled` maps columns that the engine had to rename to the
+    names they have in the file.
+    """
+
+    view: str
+    kind: str
+    columns: tuple[tuple[str, str], ...]
+    weak: Mapping[str, str] = field(default_factory=dict)
+    spelled: Mapping[str, str] = field(default_factory=dict)
+
+
+def open_source(
+    engine: Engine, view: str, data: Data, what: str, *, folder: Path, options: Options | None = None
+) -> Source | None:
+    """Make a view of `data`; None where there is no such place, or nothing but markers in it.
+
+    `what` names it in errors, `folder` is a private one for what must be written down to be read twice. Raises
+    UsageError for what is no table, EnvironmentFault for files that cannot be read.
+    """
+    if isinstance(data, str | os.PathLike):
+        return _open_place(engine, view, os.fspath(data), what, options)
+    if isinstance(data, Sequence) and all(isinstance(item, str | os.PathLike) for item in data):
+        return _open_files(engine, view, {str(path): Path(path) for path in data}, what)
+    return _open_object(engine, view, data, what, folder)
+
+
+def _open_place(engine: Engine, view: str, place: str, what: str, options: Options | None) -> Source | None:
+    storage, entries = _entries(place, options)
+    if not entries:
+        return None
+    return _open_files(engine, view, storage.fetch(entries), what)
+
+
+def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]:
+    """Return the data files of a file or folder."""
+    storage = open_storage(place, options)
+    found = [entry for entry in storage.list("") if _is_data(entry)] if not Path(storage.uri).is_file() else []
+    parent, _, name = storage.uri.rpartition("/")
+    if not found and name and parent.count("/") != 1:
+        beside = open_storage(parent or "/", options)
+        try:
+            entry = beside.stat(name)
+        except EnvironmentFault:  # a folder
+            entry = None
+        if entry is not None:
+            return beside, [entry]
+    return storage, found
+
+
+def _is_data(entry: Entry) -> bool:
+    parts = PurePosixPath(entry.path).parts
+    return bool(entry.size) and not any(part[0] in "._" for part in parts) and not entry.path.endswith(".crc")
+
+
+def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str) -> Source:
+    """Open files, given by their path below the place, which may hold `column=value` of a partition."""
+    kinds = {path: _kind(file, what) for path, file in files.items()}
+    kind, *others = sorted(set(kinds.values())) or ["empty"]
+    if others:
+        raise UsageError(f"{what}: holds {kind} and {others[0]} files", fix="compare a folder of one format")
+    paths = list(files.values())
+    if kind == "arrow":
+        return _open_arrow_files(engine, view, paths, what)
+    partitions = _partitions(files)
+    if kind == "JSON":
+        return _open_json(engine, view, files, partitions, what)
+    return _open_parquet(engine, view, files, partitions, what)
+
+
+def _kind(file: Path, what: str) -> str:
+    """Tell the format of a file by its first bytes."""
+    with faults(f"{what}: cannot read {file}"), file.open("rb") as stream:
+        head = stream.read(4096)
+    if head.startswith(b"PAR1"):
+        return "Parquet"
+    if head.startswith((b"ARROW1", b"\xff\xff\xff\xff")):
+        return "arrow"
+    if head.startswith(b"\x1f\x8b") or head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
+        return "JSON"
+    raise UsageError(
+        f"{what}: {file.name} is neither Parquet nor JSON nor Arrow", fix="name data files, or their folder"
+    )
+
+
+def _partitions(files: Mapping[str, Path]) -> _Partitions:
+    """Return the values that folders named `column=value` give each file; nothing unless all files have the same."""
+    found = {}
+    for path in files:
+        values = {}
+        for part in PurePosixPath(path).parts[:-1]:
+            if match := _PARTITION.fullmatch(part):
+                value = unquote(match[2])
+                values[unquote(match[1])] = None if value == "__HIVE_DEFAULT_PARTITION__" else value
+        found[path] = values
+    columns = {tuple(values) for values in found.values()}
+    return found if len(columns) == 1 and () not in columns else {}
+
+
+def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+    paths = [glob_safe(file) for file in files.values()]
+    read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
+    plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
+    names = set(next(iter(partitions.values()), ()))
+    if names and names.isdisjoint(name for name, _ in plain):
+        _view_files(engine, f"{view}_files", read, {"files": paths, "filename": True}, what)
+        plain = _view_partitioned(engine, view, files, partitions, what)
+        return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
+    spelled = {}
+    if len(paths) == 1 and any(re.search(r"_\d+$", name) for name, _ in plain):
+        written = _written_names(engine, paths[0], what)
+        if len(written) == len(plain):
+            spelled = {name: real for (name, _), real in zip(plain, written, strict=True) if name != real}
+    return Source(view, "Parquet", tuple(plain), spelled=spelled)
+
+
+def _written_names(engine: Engine, path: str, what: str) -> list[str]:
+    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only."""
+    rows = engine.run(what, "select name, num_children from parquet_schema($file)", {"file": path})
+    names, below = [], 0
+    for name, children in rows[1:]:
+        if below:
+            below += (children or 0) - 1
+            continue
+        names.append(str(name))
+        below = children or 0
+    return names
+
+
+def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+    paths = [glob_safe(file) for file in files.values()]
+    # format: a file may hold an object a line, or an array of them; the name says nothing of compression
+    compression: Literal["gzip", "auto_detect"] = (
+        "gzip" if all(_is_gzip(file) for file in files.values()) else "auto_detect"
+    )
+    guess = (
+        "from read_json($files, hive_partitioning = false, maximum_object_size = $size, records = true,"
+        " compression = $compression, sample_size = -1, maximum_sample_files = $sampled, union_by_name = true,"
+        " filename = true)"
+    )
+    values = {"files": paths, "size": MAX_JSON_BYTES, "compression": compression, "sampled": _SAMPLED_FILES}
+    guessed = [pair for pair in _view_files(engine, f"{view}_files", guess, values, what) if pair[0] != "filename"]
+    # a date of JSON is text: read as a date it would no longer be told from another spelling of it
+    columns = {name: "VARCHAR" if type_ in _TEXTUAL else type_ for name, type_ in guessed if type_ != _NULL}
+    nulls = [name for name, type_ in guessed if type_ == _NULL]
+    if columns:
+        with explained(what):
+            relation = engine.connection.read_json(
+                paths,
+                columns=columns,
+                records="true",
+                hive_partitioning=False,
+                maximum_object_size=MAX_JSON_BYTES,
+                compression=compression,
+                filename=True,
+            )
+            relation.create_view(f"{view}_files", replace=True)
+    if partitions:
+        found = _view_partitioned(engine, view, files, partitions, what, nulls=nulls if columns else ())
+    else:
+        also = "".join(f", null as {quoted(name)}" for name in nulls) if columns else ""
+        found = _view(engine, view, f"select * exclude (filename){also} from {quoted(f'{view}_files')}", what)
+    weak = dict.fromkeys((name for name, _ in found), "JSON")
+    weak |= dict.fromkeys(next(iter(partitions.values()), ()), "folder")
+    return Source(view, "JSON", tuple(found), weak)
+
+
+def _view_partitioned(
+    engine: Engine,
+    view: str,
+    files: Mapping[str, Path],
+    partitions: _Partitions,
+    what: str,
+    *,
+    nulls: Sequence[str] = (),
+) -> list[tuple[str, str]]:
+    """Make a view of the files, with a column for each name in their folders."""
+    names = list(next(iter(partitions.values())))
+    table = quoted(f"{view}_partitions")
+    engine.run(what, f"create temp table {table} (_file varchar{''.join(f', {quoted(n)} varchar' for n in names)})")
+    values = [[str(files[path]), *partitions[path].values()] for path in files]
+    engine.connection.executemany(f"insert into {table} values (?{', ?' * len(names)})", values)
+    picked = [f"null as {quoted(name)}" for name in nulls] + [f"p.{quoted(name)}" for name in names]
+    return _view(
+        engine,
+        view,
+        f"select d.* exclude (filename), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
+        f" join {table} as p on d.filename = p._file",
+        what,
+    )
+
+
+def _open_arrow_files(engine: Engine, view: str, files: Sequence[Path], what: str) -> Source:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.dataset  # type: ignore[import-untyped]
+
+    try:
+        dataset = pyarrow.dataset.dataset([str(file) for file in files], format="ipc")
+    except (pa.ArrowInvalid, OSError) as error:
+        raise EnvironmentFault(
+            f"{what}: is no Arrow file that can be read", fix="see that the file is whole"
+        ) from error
+    engine.connection.register(view, dataset)
+    return Source(view, "Arrow", _columns(engine, view))
+
+
+def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path) -> Source:
+    """Open a frame, table or relation of this process: as it lies in memory where it can be read more than once."""
+    module = type(data).__module__.partition(".")[0].lstrip("_")
+    name = type(data).__name__
+    if module == "polars" and name == "LazyFrame":
+        file = folder / f"{view}.parquet"
+        data.sink_parquet(file)
+        return _open_parquet(engine, view, {file.name: file}, {}, what)
+    if module == "duckdb" and hasattr(data, "to_arrow_reader"):
+        data, name = data.to_arrow_reader(), "RecordBatchReader"
+    if name == "RecordBatchReader":
+        loading = f"{view}_reader"
+        engine.connection.register(loading, data)
+        engine.run(what, f"create temp table {quoted(view)} as from {quoted(loading)}")
+        engine.connection.unregister(loading)
+        return Source(view, name, _columns(engine, view))
+    if (module, name) == ("polars", "DataFrame") or hasattr(data, "__arrow_c_stream__") or module == "pyarrow":
+        engine.connection.register(view, data)
+        return Source(view, name, _columns(engine, view))
+    raise UsageError(
+        f"{what}: {type(data).__name__} is no table", fix="give a path, an Arrow table, a Polars frame or a relation"
+    )
+
+
+def _columns(engine: Engine, view: str) -> tuple[tuple[str, str], ...]:
+    return tuple((row[0], row[1]) for row in engine.run(view, f"describe {quoted(view)}"))
+
+
+def _view(engine: Engine, view: str, sql: str, what: str) -> list[tuple[str, str]]:
+    engine.run(what, f"create or replace temp view {quoted(view)} as {sql}")
+    return list(_columns(engine, view))
+
+
+def _view_files(engine: Engine, view: str, sql: str, values: Mapping[str, object], what: str) -> list[tuple[str, str]]:
+    """Make a view of files: their names are values, which `create view` takes from a relation only."""
+    with explained(what):
+        engine.connection.sql(sql, params=dict(values)).create_view(view, replace=True)
+    return list(_columns(engine, view))
+
+
+def _is_gzip(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
