@@ -1,4 +1,7 @@
-"""What goes wrong between here and S3: what to try again, and what to say of the rest, without a secret in it."""
+"""What goes wrong between here and S3: what to try again, and what to say of the rest, without a secret in it.
+
+`meaning` is for the other services of AWS too, whose errors are the same where they are no answers.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     ClientError,
     EndpointConnectionError,
     HTTPClientError,
+    InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
@@ -25,7 +29,7 @@ from botocore.exceptions import ConnectionError as NoConnection
 
 from stedi.errors import EnvironmentFault, StediError
 
-__all__ = ["NO_BUCKET_FIX", "Mismatched", "Torn", "code_of", "explained", "is_transient"]
+__all__ = ["NO_BUCKET_FIX", "Mismatched", "Torn", "code_of", "explained", "is_transient", "meaning"]
 
 
 class Torn(Exception):
@@ -72,12 +76,13 @@ def explained(what: str, lake: str) -> Iterator[None]:
     except (BotoCoreError, ClientError, HttpError, TimeoutError, OSError, Torn) as error:
         # s3fs translates some answers; the answer itself is what it was made from
         cause = error.__cause__ if isinstance(error.__cause__, ClientError | BotoCoreError) else error
-        said, fix = _meaning(cause)
+        said, fix = meaning(cause)
         # what S3 writes into an answer may repeat what it was sent, so no trace shows it
         shown = None if isinstance(cause, ClientError) else error
         raise EnvironmentFault(f"{what}: {said}", fix=fix.replace("{lake}", lake)) from shown
 
 
+_LATER = "{again}"
 _AGAIN_FIX = "the old tables stand; run the command again when the network or S3 is well"
 _DOCTOR = "`stedi doctor --lake {lake}` says who you are and what you may do"
 NO_BUCKET_FIX = "correct its name, or make it with `aws s3 mb`"
@@ -96,13 +101,14 @@ _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], st
         "aws sso login, then run the command again",
     ),
     (NoRegionError, "no region is set", "set AWS_REGION to the region of the bucket"),
+    (InvalidRegionError, "there is no such region", "correct AWS_REGION"),
     (EndpointConnectionError, "the service cannot be reached", "look at the network, AWS_REGION and AWS_ENDPOINT_URL"),
     (ParamValidationError, "is no name that S3 takes", "correct the name of the bucket or prefix"),
-    ((ReadTimeoutError, TimeoutError), "S3 has stopped answering", _AGAIN_FIX),
+    ((ReadTimeoutError, TimeoutError), "{service} has stopped answering", _LATER),
     (
         (NoConnection, HTTPClientError, HttpError, ConnectionError),
         "the connection breaks off at every attempt",
-        _AGAIN_FIX,
+        _LATER,
     ),
 )
 """What errors that are no answers of S3 mean, and what to do; the first that fits."""
@@ -139,14 +145,20 @@ _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
 """What codes that S3 answers with mean, and what to do."""
 
 
+def meaning(error: BaseException, service: str = "S3", again: str = _AGAIN_FIX) -> tuple[str, str]:
+    """Return what an error means, and what to do: `again` where it may work a moment later."""
+    said, fix = _meaning(error)
+    return said.replace("{service}", service), fix.replace(_LATER, again)
+
+
 def _meaning(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ClientError):
         code = code_of(error)
-        refused = ("S3 refuses at every attempt", _AGAIN_FIX) if is_transient(error) else ("S3 refuses", _DOCTOR)
+        refused = ("S3 refuses at every attempt", _LATER) if is_transient(error) else ("S3 refuses", _DOCTOR)
         said, fix = next(((said, fix) for codes, said, fix in _CODES if code in codes), refused)
         return f"{said} ({code})", fix
     if isinstance(error, Torn):
-        return f"arrives damaged at every attempt: {error}", _AGAIN_FIX
+        return f"arrives damaged at every attempt: {error}", _LATER
     for kinds, said, fix in _MEANINGS:
         if isinstance(error, kinds):
             return said, fix

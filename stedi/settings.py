@@ -53,6 +53,17 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
     "cache show": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
     "cache clear": {"bucket": TEXT, "cache_dir": PLACE, "json": FLAG},
     "glue ddl": {"lake": PLACE, "database": TEXT, "json": FLAG},
+    "glue infra": {
+        "deploy": FLAG,
+        "lake": PLACE,
+        "database": TEXT,
+        "stack": TEXT,
+        "vpc": TEXT,
+        "route_tables": TEXT,
+        "schedule": TEXT,
+        "yes": FLAG,
+        "json": FLAG,
+    },
 }
 """The options of each command, and what each takes; a tuple lists the words it takes.
 

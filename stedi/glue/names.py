@@ -15,6 +15,7 @@ __all__ = [
     "lake",
     "role",
     "route_tables",
+    "schedule",
     "stack",
     "vpc",
     "workgroup",
@@ -32,6 +33,7 @@ _WORKGROUP = re.compile(r"[a-zA-Z0-9._-]{1,128}")
 _STACK = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}")
 _ROLE = re.compile(r"arn:aws(?:-[a-z-]+)?:iam::\d{12}:role/(?:[\x21-\x7e]+/)?[\w+=,.@-]{1,64}", re.ASCII)
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
+_CRON = re.compile(r"cron\((?:[A-Za-z0-9*?,/#-]+ ){5}[A-Za-z0-9*?,/#-]+\)")
 _ROUTE_TABLE = re.compile(r"rtb-[0-9a-f]{8,17}")
 
 
@@ -117,6 +119,13 @@ def route_tables(names: str) -> tuple[str, ...]:
                 fix="write them as rtb-0123456789abcdef0,rtb-0123456789abcdef1",
             )
     return found
+
+
+def schedule(text: str) -> str:
+    """Return when a workflow starts, as EventBridge writes it, or nothing for never; UsageError otherwise."""
+    if text and not _CRON.fullmatch(text):
+        raise UsageError(f"{text}: is no schedule", fix='write six fields, in UTC: "cron(0 3 * * ? *)"')
+    return text
 
 
 def glue_version(name: str) -> str:

@@ -19,6 +19,7 @@ GOOD: list[tuple[Callable[[str], object], str]] = [
     (names.role, "arn:aws-us-gov:iam::123456789012:role/path/to/stedi-GlueRole-1A2B"),
     (names.vpc, "vpc-0123456789abcdef0"),
     (names.route_tables, "rtb-01234567, rtb-0123456789abcdef0"),
+    (names.schedule, "cron(0 3 ? * MON-FRI *)"),
     (names.glue_version, "5.1"),
     (names.glue_version, "6.0"),
 ]
@@ -59,6 +60,9 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (names.vpc, "vpc-1"),
     (names.route_tables, ""),
     (names.route_tables, "rtb-01234567,"),
+    (names.schedule, "0 3 * * *"),
+    (names.schedule, "cron(0 3 * * *)"),
+    (names.schedule, "cron(0 3 * * ? *);"),
     (names.glue_version, "4.0"),
 ]
 

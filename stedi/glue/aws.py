@@ -1,0 +1,200 @@
+"""The clients of AWS, and what their errors mean: which call of which service, what is wrong, what to do.
+
+Credentials, profile and region are found by the conventions of AWS; no option takes a key. Throttled and passing faults
+are tried again by the client, up to ATTEMPTS times (AWS_MAX_ATTEMPTS says otherwise); what is raised here is final.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+
+from stedi import __version__
+from stedi.errors import EnvironmentFault
+from stedi.s3_errors import code_of, is_transient, meaning
+
+__all__ = ["Account", "Aws", "is_passing"]
+
+ATTEMPTS = 6
+CONNECT_TIMEOUT = 10
+READ_TIMEOUT = 60
+
+AGAIN = "run the command again in a minute; what is done is not done twice"
+
+_NAMES = {
+    "s3": "S3",
+    "glue": "Glue",
+    "athena": "Athena",
+    "cloudformation": "CloudFormation",
+    "iam": "IAM",
+    "sts": "STS",
+    "logs": "CloudWatch Logs",
+}
+_PERMISSIONS = {
+    "s3:HeadBucket": "s3:ListBucket",
+    "s3:ListObjectsV2": "s3:ListBucket",
+    "s3:HeadObject": "s3:GetObject",
+}
+"""What a call needs, where that is not called as the call is."""
+
+_MISSING = frozenset(
+    {"EntityNotFoundException", "NoSuchEntity", "NoSuchKey", "NoSuchBucket", "404", "ResourceNotFoundException"}
+)
+_DENIED = frozenset({"AccessDenied", "AccessDeniedException", "403", "Forbidden", "UnauthorizedOperation"})
+_THROTTLED = frozenset(
+    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+)
+_NOT_ACCEPTED = frozenset(
+    {
+        "UnrecognizedClientException",
+        "InvalidClientTokenId",
+        "InvalidAccessKeyId",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
+        "IncompleteSignature",
+        "MissingAuthenticationToken",
+        "AuthFailure",
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_ELSEWHERE = frozenset(
+    {"301", "307", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_MEANT = (
+    (
+        _DENIED,
+        "access denied to {action}",
+        "allow this identity {action}; `aws sts get-caller-identity` says who it is",
+    ),
+    (_THROTTLED, "AWS throttles {action} at every attempt", AGAIN),
+    (_EXPIRED, "the credentials have expired", "renew them, as with aws sso login, and run the command again"),
+    (_NOT_ACCEPTED, "AWS does not accept these credentials", "correct them; `stedi doctor` says where they are from"),
+    (_ELSEWHERE, "is in another region", "set AWS_REGION to its region"),
+    (_MISSING, "is not there", "correct its name, and see that AWS_REGION is right"),
+)
+"""What codes of answers mean, and what to do."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+
+
+class Account:
+    """Who asks: the number of the account, the ARN of the identity, the part of AWS it is in (`aws`, `aws-cn`)."""
+
+    def __init__(self, identity: dict[str, Any]) -> None:
+        self.number = str(identity["Account"])
+        self.arn = str(identity["Arn"])
+        self.partition = self.arn.split(":")[1]
+
+
+class Aws:
+    """Clients, made when they are first used; EnvironmentFault where boto3, a region or the profile is missing."""
+
+    def __init__(self) -> None:
+        try:
+            import boto3  # type: ignore[import-untyped]
+        except ImportError as error:
+            raise EnvironmentFault(
+                "boto3 is not installed, which the commands about AWS need", fix="pip install 'stedi[aws]'"
+            ) from error
+        with explained("AWS", "its settings"):
+            self._session = boto3.session.Session()
+            self.region = str(self._session.region_name or "")
+        if not self.region:
+            raise EnvironmentFault("AWS: no region is set", fix="set AWS_REGION to the region of the lake's bucket")
+
+    @functools.cached_property
+    def account(self) -> Account:
+        """Who asks, as STS says."""
+        return Account(self.call("sts", "get_caller_identity", "AWS"))
+
+    @functools.cache  # noqa: B019 - one a command
+    def client(self, service: str) -> Any:
+        """Return the client of a service."""
+        from botocore.config import Config  # type: ignore[import-untyped]
+
+        attempts = {} if os.environ.get("AWS_MAX_ATTEMPTS") else {"total_max_attempts": ATTEMPTS}
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            retries={"mode": "standard", **attempts},
+            user_agent_extra=f"stedi/{__version__}",
+        )
+        with explained(_NAMES[service], "its settings"):
+            return self._session.client(service, config=config)
+
+    def call(self, service: str, operation: str, what: str, **parameters: Any) -> dict[str, Any]:
+        """Make a call and return its answer; EnvironmentFault says what of `what` did not work."""
+        client = self.client(service)
+        with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
+            answer: dict[str, Any] = getattr(client, operation)(**parameters)
+        return answer
+
+    def find(self, service: str, operation: str, what: str, **parameters: Any) -> dict[str, Any] | None:
+        """Make a call that asks for one thing, and return None where there is no such thing."""
+        client = self.client(service)
+        with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
+            try:
+                answer: dict[str, Any] = getattr(client, operation)(**parameters)
+            except ClientError as error:
+                if code_of(error) in _MISSING or _is_missing_stack(error):
+                    return None
+                raise
+        return answer
+
+    def pages(self, service: str, operation: str, what: str, key: str, **parameters: Any) -> Iterator[Any]:
+        """Yield what all pages of a listing hold under a key."""
+        client = self.client(service)
+        with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
+            for page in client.get_paginator(operation).paginate(**parameters):
+                yield from page.get(key, ())
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return whether what an error of ours was raised from may be over in a moment."""
+    cause = error.__cause__ if error.__cause__ is not None else error.__context__
+    if isinstance(cause, ClientError) and code_of(cause) in _THROTTLED:
+        return True
+    return cause is not None and is_transient(cause)
+
+
+@contextlib.contextmanager
+def explained(what: str, action: str) -> Iterator[None]:
+    """Turn what boto3 raises in a block into an EnvironmentFault that names `what`, the call and the fix."""
+    try:
+        yield
+    except ClientError as error:
+        said, fix = _answer(error, action)
+        # what AWS writes into an answer may repeat what it was sent, so no trace shows it
+        raise EnvironmentFault(f"{what}: {said}", fix=fix) from None
+    except (BotoCoreError, OSError) as error:
+        said, fix = meaning(error, _NAMES.get(action.partition(":")[0], "AWS"), AGAIN)
+        raise EnvironmentFault(f"{what}: {said}", fix=fix.replace(" --lake {lake}", "")) from error
+
+
+def _answer(error: ClientError, action: str) -> tuple[str, str]:
+    """Return what an answer means that refuses, and what to do."""
+    code, message = code_of(error), _message(error)
+    action = _PERMISSIONS.get(action, action)
+    if code in _DENIED and "Lake Formation" in message:
+        said, fix = "access denied to {action} by Lake Formation", "grant it there to this identity"
+    else:
+        meant = next(((said, fix) for codes, said, fix in _MEANT if code in codes), None)
+        passing = ("{action} fails at every attempt", AGAIN) if is_transient(error) else None
+        said, fix = meant or passing or (f"{{action}} is refused: {message or code}", "correct what it says")
+    return f"{said.replace('{action}', action)} ({code})", fix.replace("{action}", action)
+
+
+def _message(error: ClientError) -> str:
+    """Return what an answer says, on one line."""
+    return _CONTROL.sub(" ", str(error.response.get("Error", {}).get("Message", "")))[:500].strip()
+
+
+def _is_missing_stack(error: ClientError) -> bool:
+    """Return whether CloudFormation says, with the code of every other mistake, that there is no such stack."""
+    return code_of(error) == "ValidationError" and "does not exist" in _message(error)
