@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
+from functools import partial
 
 from stedi.contracts import TABLES
-from stedi.engine import quoted
+from stedi.engine import Engine, quoted
 from stedi.errors import StediError
 from stedi.masking import mask
 from stedi.relations import Relations
+from stedi.side_by_side import side_by_side
 from stedi.stages import AUDITS, FACTS, SqlFile
 
-__all__ = ["audits_of", "ledger_of", "run_audits"]
+__all__ = ["audits_of", "ledger_of", "prepare", "run_audits"]
 
 SHOWN = 5
 """Keys shown of an audit's violations; the others are counted."""
@@ -62,24 +64,34 @@ def run_audits(relations: Relations, audits: Iterable[str]) -> dict[str, list[st
 
     Where the columns are not those declared, an audit that cannot be run for it is passed over.
     """
-    violations: dict[str, list[str]] = {}
-    engine = relations.engine
-    for name in sorted(audits, key=lambda audit: audit != _TYPES):
-        sql = AUDITS[name].sql
-        relations.open(AUDITS[name].inputs)
+    names = sorted(audits)
+    relations.open(name for audit in names for name in AUDITS[audit].inputs)
+    first = [name for name in names if name == _TYPES]
+    violations = {name: found for name in first if (found := _violations(relations.engine, name))}
+
+    def run(engine: Engine, name: str) -> list[str]:
         try:
-            shown = engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
+            return _violations(engine, name)
         except StediError:
-            if _TYPES in violations:
-                continue
+            if violations:
+                return []
             raise
-        if shown:
-            counts = engine.run(
-                f"audit {name}", f"select table_name, count(*) from ({sql}) group by table_name order by table_name"
-            )
-            violations[name] = [f"{table}: {count:,} violations" for table, count in counts]
-            violations[name] += [f"{table}: {_key(name, key)}" for table, key in shown]
-    return violations
+
+    others = [name for name in names if name != _TYPES]
+    found_by = side_by_side(relations.engine, [partial(run, name=name) for name in others])
+    return violations | {name: found for name, found in zip(others, found_by, strict=True) if found}
+
+
+def _violations(engine: Engine, name: str) -> list[str]:
+    sql = AUDITS[name].sql
+    shown = engine.run(f"audit {name}", f"select table_name, key from ({sql}) limit {SHOWN}")
+    if not shown:
+        return []
+    counts = engine.run(
+        f"audit {name}", f"select table_name, count(*) from ({sql}) group by table_name order by table_name"
+    )
+    found = [f"{table}: {count:,} violations" for table, count in counts]
+    return found + [f"{table}: {_key(name, key)}" for table, key in shown]
 
 
 def ledger_of(relations: Relations) -> dict[str, tuple[int, int, str]]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -25,13 +24,14 @@ from stedi.errors import StediError
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, InputRecord
 from stedi.masking import mask_key
-from stedi.proof import ARROW_FROM_BYTES, Proofs, prove
+from stedi.proof import Proofs, prove
+from stedi.side_by_side import side_by_side
 from stedi.storage import Entry, Fetched, Storage, faults, make_private
 
 if TYPE_CHECKING:
     from stedi.sieve import BadLine
 
-__all__ = ["Landed", "land", "open_lines", "open_rows", "quarantine_query"]
+__all__ = ["Landed", "land", "land_and_load", "open_lines", "open_rows", "quarantine_query"]
 
 
 @dataclass(slots=True)
@@ -55,77 +55,111 @@ def land(
     workspace: Path,
     remembered: FeedRecord | None = None,
     *,
-    in_memory: bool = False,
     fetched: Fetched | None = None,
 ) -> Landed:
-    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed.
-
-    With `in_memory` the rows of a small feed are loaded while they are being proven, in the hope that all files are
-    clean; both by themselves use all cores for a large one.
-    """
+    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed."""
     started = time.perf_counter()
-    feed = listing.feed
-    known = _known(remembered, feed)
-    local = storage.fetch(listing.files, fetched)
-    unproven = [entry for entry in listing.files if not _is_clean(known, entry)]
-    proof = partial(prove, feed=feed, files=[local[e.path] for e in unproven], size=sum(e.size for e in unproven))
-    if in_memory and unproven and listing.size < ARROW_FROM_BYTES:
-        proofs, loaded = _prove_and_load(engine, feed, proof, list(local.values()))
-    else:
-        proofs, loaded = proof(engine), False
-
-    inputs: list[InputRecord] = []
-    good: list[Path] = []
-    reasons: Counter[str] = Counter()
-    with contextlib.ExitStack() as stack:
-        spool: _Spool | None = None
-        for entry in listing.files:
-            file = local[entry.path]
-            rows = proofs[file] if file in proofs else known[entry.path].rows
-            if rows is not None:
-                inputs.append(InputRecord(entry.path, entry.size, entry.version, rows, clean=True))
-                good += [file] if rows else []
-                continue
-            spool = spool or stack.enter_context(_Spool(workspace, feed))
-            sieved, kept = spool.sieve(entry, file)
-            inputs.append(sieved)
-            good += [kept] if sieved.rows else []
-            reasons = spool.reasons
-    record = FeedRecord(
-        feed.name, listing.build, rule.version(feed), tuple(inputs), listing.left, _in_order(feed, reasons)
-    )
-    bad = spool.bad if spool and reasons else None
-    return Landed(record, good, bad, loaded, time.perf_counter() - started)
+    reading = _Reading(listing, storage.fetch(listing.files, fetched), remembered)
+    proofs = prove(engine, listing.feed, reading.unproven, reading.size)
+    return reading.end(proofs, workspace, seconds=time.perf_counter() - started)
 
 
-def _prove_and_load(
-    engine: Engine, feed: Table, proof: Callable[[Engine], Proofs], files: list[Path]
-) -> tuple[Proofs, bool]:
-    """Prove in a thread what this thread loads; what was loaded stays only if every file is proven clean."""
-    found: list[Proofs] = []
-    failed: list[BaseException] = []
+def land_and_load(
+    engine: Engine,
+    storage: Storage,
+    listings: Mapping[str, Listing],
+    workspace: Path,
+    remembered: Mapping[str, FeedRecord],
+    *,
+    fetched: Callable[[str], Fetched],
+) -> dict[str, Landed]:
+    """Read small feeds side by side, and load their rows meanwhile, in the hope that all files are clean."""
+    readings = {
+        name: _Reading(listing, storage.fetch(listing.files, fetched(name)), remembered.get(name))
+        for name, listing in listings.items()
+    }
+    tasks: list[Callable[[Engine], Proofs]] = []
+    owners: list[str] = []
+    for name, reading in readings.items():
+        tasks += [partial(reading.load), *(partial(reading.prove, file=file) for file in reading.unproven)]
+        owners += [name] * (1 + len(reading.unproven))
+    found = side_by_side(engine, tasks)
+    landed = {}
+    for name, reading in readings.items():
+        proofs: Proofs = {}
+        for owner, proven in zip(owners, found, strict=True):
+            proofs |= proven if owner == name else {}
+        if reading.loaded and None in proofs.values():
+            engine.run(f"reading {name}", f"drop table {quoted(name)}")
+            reading.loaded = False
+        landed[name] = reading.end(proofs, workspace, seconds=reading.seconds)
+    return landed
 
-    def work(other: Engine) -> None:
+
+class _Reading:
+    """A feed while it is read: where its files are on this machine, and which of them are not known to be clean."""
+
+    def __init__(self, listing: Listing, local: Mapping[str, Path], remembered: FeedRecord | None) -> None:
+        self.listing = listing
+        self.loaded = False
+        self.seconds = 0.0
+        self._local = local
+        self._known = _known(remembered, listing.feed)
+        unproven = [entry for entry in listing.files if not _is_clean(self._known, entry)]
+        self.unproven = [local[entry.path] for entry in unproven]
+        self.size = sum(entry.size for entry in unproven)
+
+    def load(self, engine: Engine) -> Proofs:
+        """Load the rows of all files, proven or not; what a line refuses to give is seen when it is sieved."""
+        started = time.perf_counter()
+        files = list(self._local.values())
         try:
-            found.append(proof(other))
-        except BaseException as error:  # noqa: BLE001 - raised again by the thread that waits
-            failed.append(error)
+            if files:
+                _load(engine, self.listing.feed, files)
+                self.loaded = True
+        except StediError:  # a line that the typed reader refuses: the proof will not have it either
+            pass
+        self.seconds += time.perf_counter() - started
+        return {}
 
-    # a daemon, so that nobody waits for it after Ctrl-C
-    prover = threading.Thread(target=work, args=(engine.beside(),), daemon=True)
-    prover.start()
-    try:
-        _load(engine, feed, files)
-        loaded = True
-    except StediError:  # a line that the typed reader refuses: the proof will not have it either
-        loaded = False
-    prover.join()
-    if failed:
-        raise failed[0]
-    if loaded and None in found[0].values():
-        engine.run(f"reading {feed.name}", f"drop table {quoted(feed.name)}")
-        loaded = False
-    return found[0], loaded
+    def prove(self, engine: Engine, file: Path) -> Proofs:
+        """Prove one file."""
+        started = time.perf_counter()
+        proofs = prove(engine, self.listing.feed, [file], file.stat().st_size)
+        self.seconds += time.perf_counter() - started
+        return proofs
+
+    def end(self, proofs: Proofs, workspace: Path, *, seconds: float) -> Landed:
+        """Sieve the files that are not proven, and say what the feed holds."""
+        started = time.perf_counter()
+        feed = self.listing.feed
+        inputs: list[InputRecord] = []
+        good: list[Path] = []
+        reasons: Counter[str] = Counter()
+        with contextlib.ExitStack() as stack:
+            spool: _Spool | None = None
+            for entry in self.listing.files:
+                file = self._local[entry.path]
+                rows = proofs[file] if file in proofs else self._known[entry.path].rows
+                if rows is not None:
+                    inputs.append(InputRecord(entry.path, entry.size, entry.version, rows, clean=True))
+                    good += [file] if rows else []
+                    continue
+                spool = spool or stack.enter_context(_Spool(workspace, feed))
+                sieved, kept = spool.sieve(entry, file)
+                inputs.append(sieved)
+                good += [kept] if sieved.rows else []
+                reasons = spool.reasons
+        record = FeedRecord(
+            feed.name,
+            self.listing.build,
+            rule.version(feed),
+            tuple(inputs),
+            self.listing.left,
+            _in_order(feed, reasons),
+        )
+        bad = spool.bad if spool and reasons else None
+        return Landed(record, good, bad, self.loaded, seconds + time.perf_counter() - started)
 
 
 def _load(engine: Engine, feed: Table, files: list[Path]) -> None:

@@ -89,12 +89,11 @@ class Run:
             from stedi.engine import Engine
 
             spill = self.lake.workspace(f"{self.staging}/spill")
-            small = self.size < ONE_THREAD_BELOW_BYTES
             engine = Engine(
                 memory_limit=self.memory_limit,
-                threads=1 if small else None,
+                threads=1 if self.is_small else None,
                 spill=spill,
-                in_order=small,
+                in_order=self.is_small,
                 trace=self.trace,
             )
             self._engine = self.resources.enter_context(engine)
@@ -115,23 +114,37 @@ class Run:
         return self._relations
 
     def land(self, name: str) -> Landed:
-        """Prove or sieve a feed, once."""
+        """Prove or sieve a feed, once; what is small is read together."""
         if name not in self.landed:
-            from stedi.landing import land
+            from stedi.landing import land, land_and_load
 
-            remembered = self.published.feeds.get(name) if self.published and self.same_landing else None
             workspace = self.lake.workspace(self.staging)
-            in_memory = self.relations.in_memory
-            self.landed[name] = land(
-                self.engine,
-                self.landing,
-                self.listings[name],
-                workspace,
-                remembered,
-                in_memory=in_memory,
-                fetched=partial(self._fetching, name),
-            )
+            remembered = self.published.feeds if self.published and self.same_landing else {}
+            if self.is_small and self.relations.in_memory:
+                rest = {n: listing for n, listing in self.listings.items() if n not in self.landed}
+                self.landed |= land_and_load(
+                    self.engine,
+                    self.landing,
+                    dict(sorted(rest.items(), key=lambda item: -item[1].size)),
+                    workspace,
+                    remembered,
+                    fetched=lambda feed: partial(self._fetching, feed),
+                )
+            else:
+                self.landed[name] = land(
+                    self.engine,
+                    self.landing,
+                    self.listings[name],
+                    workspace,
+                    remembered.get(name),
+                    fetched=partial(self._fetching, name),
+                )
         return self.landed[name]
+
+    @property
+    def is_small(self) -> bool:
+        """Whether DuckDB works on one thread."""
+        return self.size < ONE_THREAD_BELOW_BYTES
 
     @property
     def same_landing(self) -> bool:
