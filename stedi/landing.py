@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -58,10 +58,9 @@ def land(
     fetched: Fetched | None = None,
 ) -> Landed:
     """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed."""
-    started = time.perf_counter()
     reading = _Reading(listing, storage.fetch(listing.files, fetched), remembered)
-    proofs = prove(engine, listing.feed, reading.unproven, reading.size)
-    return reading.end(proofs, workspace, seconds=time.perf_counter() - started)
+    proofs = reading.prove(engine, reading.unproven)
+    return reading.end(proofs, workspace)
 
 
 def land_and_load(
@@ -81,7 +80,7 @@ def land_and_load(
     tasks: list[Callable[[Engine], Proofs]] = []
     owners: list[str] = []
     for name, reading in readings.items():
-        tasks += [partial(reading.load), *(partial(reading.prove, file=file) for file in reading.unproven)]
+        tasks += [reading.load, *(partial(reading.prove, entries=[entry]) for entry in reading.unproven)]
         owners += [name] * (1 + len(reading.unproven))
     found = side_by_side(engine, tasks)
     landed = {}
@@ -92,7 +91,7 @@ def land_and_load(
         if reading.loaded and None in proofs.values():
             engine.run(f"reading {name}", f"drop table {quoted(name)}")
             reading.loaded = False
-        landed[name] = reading.end(proofs, workspace, seconds=reading.seconds)
+        landed[name] = reading.end(proofs, workspace)
     return landed
 
 
@@ -105,9 +104,7 @@ class _Reading:
         self.seconds = 0.0
         self._local = local
         self._known = _known(remembered, listing.feed)
-        unproven = [entry for entry in listing.files if not _is_clean(self._known, entry)]
-        self.unproven = [local[entry.path] for entry in unproven]
-        self.size = sum(entry.size for entry in unproven)
+        self.unproven = [entry for entry in listing.files if not _is_clean(self._known, entry)]
 
     def load(self, engine: Engine) -> Proofs:
         """Load the rows of all files, proven or not; what a line refuses to give is seen when it is sieved."""
@@ -122,14 +119,15 @@ class _Reading:
         self.seconds += time.perf_counter() - started
         return {}
 
-    def prove(self, engine: Engine, file: Path) -> Proofs:
-        """Prove one file."""
+    def prove(self, engine: Engine, entries: Sequence[Entry]) -> Proofs:
+        """Prove some files."""
         started = time.perf_counter()
-        proofs = prove(engine, self.listing.feed, [file], file.stat().st_size)
+        files = [self._local[entry.path] for entry in entries]
+        proofs = prove(engine, self.listing.feed, files, sum(entry.size for entry in entries))
         self.seconds += time.perf_counter() - started
         return proofs
 
-    def end(self, proofs: Proofs, workspace: Path, *, seconds: float) -> Landed:
+    def end(self, proofs: Proofs, workspace: Path) -> Landed:
         """Sieve the files that are not proven, and say what the feed holds."""
         started = time.perf_counter()
         feed = self.listing.feed
@@ -159,7 +157,7 @@ class _Reading:
             _in_order(feed, reasons),
         )
         bad = spool.bad if spool and reasons else None
-        return Landed(record, good, bad, self.loaded, seconds + time.perf_counter() - started)
+        return Landed(record, good, bad, self.loaded, self.seconds + time.perf_counter() - started)
 
 
 def _load(engine: Engine, feed: Table, files: list[Path]) -> None:
