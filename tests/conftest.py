@@ -19,11 +19,13 @@ import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
 from hypothesis import HealthCheck, Verbosity, settings
 
-from stedi.cli import cli
+from stedi.cli import cli, progress
 from stedi.cli.ending import run
 
 os.environ["TZ"] = "UTC"
 time.tzset()
+# on a busy machine anything takes long: a command then says so on the stderr that tests look at
+progress.LONG = 3600.0
 
 # a law builds whole lakes: how long one takes says nothing, and drawing a landing folder may take a while
 settings.register_profile(
