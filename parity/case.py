@@ -15,6 +15,7 @@ from parity.tolerance import Tolerance
 from parity.verdict import Rows, Side
 from stedi.contracts import Table
 from stedi.engine import Engine
+from stedi.stages import STAGES
 
 __all__ = ["Case"]
 
@@ -27,6 +28,7 @@ class Case:
     """
 
     engine: Engine
+    name: str
     sources: tuple[Source, Source]
     pairing: Pairing
     prints: tuple[Fingerprint, Fingerprint]
@@ -48,6 +50,19 @@ class Case:
     def rows(self) -> Rows:
         """How many rows differ."""
         return self.difference.rows
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The tables it is made from, by the stage of its name."""
+        return STAGES[self.name].inputs if self.name in STAGES else ()
+
+    @property
+    def multiplied(self) -> Side | None:
+        """The side on which rows stand more often, where that is all that differs."""
+        rows = self.rows
+        if rows.left_only or rows.right_only or bool(rows.left_more) == bool(rows.right_more):
+            return None
+        return Side.LEFT if rows.left_more else Side.RIGHT
 
     def label(self, side: Side) -> str:
         """Return what a side is called."""
@@ -71,7 +86,7 @@ class Case:
         return SIDES[0] if side is Side.LEFT else SIDES[1]
 
     @staticmethod
-    def extra(side: Side) -> str:
+    def only_in(side: Side) -> str:
         """Return, as SQL for `from`, the distinct rows that stand on one side only."""
         times, other = ("nl", "nr") if side is Side.LEFT else ("nr", "nl")
         return f"(select *, {times} as n from {DIFFERING} where {other} = 0)"
@@ -82,6 +97,10 @@ class Case:
             if column.name.lower() == name.lower():
                 return f"c{number}"
         return None
+
+    def name_of(self, at: str) -> str:
+        """Return the name of a compared column that is given as SQL."""
+        return self.columns[int(at[1:])].name
 
     def ask(self, sql: str) -> tuple[Any, ...]:
         """Return the one row of a query."""

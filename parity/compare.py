@@ -73,6 +73,7 @@ def compare(
             return _missing(engine, name, places, labels)
         case = _case(
             engine,
+            name,
             first,
             second,
             contract=contract,
@@ -81,12 +82,13 @@ def compare(
             context=Context(engine, context or {}, Path(folder), options),
             labels=labels,
         )
-        verdict = _judge(case, name, may_be_empty=may_be_empty, show_pii=show_pii, most=examples)
+        verdict = _judge(case, may_be_empty=may_be_empty, show_pii=show_pii, most=examples)
         return replace(verdict, seconds=time.perf_counter() - started)
 
 
 def _case(
     engine: Engine,
+    name: str,
     left: Source,
     right: Source,
     *,
@@ -110,9 +112,10 @@ def _case(
     at = {column.name.lower(): number for number, column in enumerate(columns)}
     view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
     view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])
-    chosen = keys or [name for name in (contract.required if contract else ()) if name.lower() in at]
+    chosen = keys or [key for key in (contract.required if contract else ()) if key.lower() in at]
     return Case(
         engine=engine,
+        name=name,
         sources=(left, right),
         pairing=pairing,
         prints=(fingerprint(engine, SIDES[0], labels[0]), fingerprint(engine, SIDES[1], labels[1])),
@@ -124,10 +127,10 @@ def _case(
     )
 
 
-def _judge(case: Case, name: str, *, may_be_empty: bool, show_pii: bool, most: int) -> TableVerdict:
+def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> TableVerdict:
     left, right = case.prints
     verdict = TableVerdict(
-        name,
+        case.name,
         Verdict.DIFFERENT,
         left_rows=left.rows,
         right_rows=right.rows,

@@ -18,9 +18,14 @@ class Known:
 
     def __init__(self, name: str, source: Source) -> None:
         self.name = name
+        self.source = source
         self.view = quoted(source.view)
         self.types = {column.lower(): type_ for column, type_ in source.columns}
         self._spelled = {column.lower(): column for column, _ in source.columns}
+
+    def spelled(self, name: str) -> str | None:
+        """Return a column as it is spelled here, or None."""
+        return self._spelled.get(name.lower())
 
     def column(self, name: str) -> str | None:
         """Return a column, quoted as SQL, or None where it has none of that name."""

@@ -85,6 +85,7 @@ class Cause(StrEnum):
     MISSING_DEDUPE = "missing_dedupe"
     MISSING_FILTER = "missing_filter"
     TRUNCATED = "truncated"
+    EXTRA_FILTER = "extra_filter"
     CHANGED_VALUES = "changed_values"
     ROW_ORDER = "row_order"
     OTHER = "other"
@@ -113,6 +114,7 @@ _WORDS = {
     Cause.MISSING_DEDUPE: "missing dedupe",
     Cause.MISSING_FILTER: "missing filter or join",
     Cause.TRUNCATED: "truncated",
+    Cause.EXTRA_FILTER: "a filter or join too many",
     Cause.CHANGED_VALUES: "changed values",
     Cause.ROW_ORDER: "row order only",
     Cause.OTHER: "no cause of the list fits",
