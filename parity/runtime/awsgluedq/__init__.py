@@ -1,0 +1,1 @@
+"""What a Glue job imports as `awsgluedq`: data quality rules."""

@@ -1,0 +1,29 @@
+"""Old files under a path, deleted: what `purge_s3_path` and `purge_table` do."""
+
+from __future__ import annotations
+
+import time
+
+from parity_runtime.notes import note
+from pyspark.sql import SparkSession
+
+__all__ = ["purge"]
+
+
+def purge(session: SparkSession, path: str, hours: float) -> None:
+    """Delete the files under a path that are older than so many hours; all of a run are younger than a day."""
+    jvm = session._jvm  # noqa: SLF001 - PySpark's own door to Hadoop
+    assert jvm is not None
+    folder = jvm.org.apache.hadoop.fs.Path(path)
+    system = folder.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
+    if not system.exists(folder):
+        return
+    oldest = (time.time() - hours * 3600) * 1000
+    gone = 0
+    files = system.listFiles(folder, True)
+    while files.hasNext():
+        status = files.next()
+        if hours <= 0 or status.getModificationTime() < oldest:
+            system.delete(status.getPath(), False)
+            gone += 1
+    note("written", f"{path}: {gone} files deleted")

@@ -1,0 +1,323 @@
+"""The worker process: one JVM, and a fresh Python for every job, forked from this one.
+
+It speaks JSON, a line each way, on the stdin and stdout it was started with. The first line configures it; each
+later one is a job. It never talks to the JVM itself and starts no thread, so that a fork of it is a clean start:
+PySpark is imported, nothing else has happened. A job that is killed, or takes the JVM with it, costs a new JVM.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import resource
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from parity_runtime import guard
+from parity_runtime.buckets import spark_conf
+from parity_runtime.catalog import CATALOG, Catalog, CatalogTable
+from parity_runtime.settings import VARIABLE
+
+__all__ = ["main"]
+
+JVM_SECONDS = 120
+JOBS_PER_JVM = 400  # what jobs leave in a JVM is small, and never nothing
+
+
+class Jvm:
+    """The JVM of Spark: started once, and again when it has gone."""
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        self.root = Path(config["root"])
+        self.config = config
+        self.log = self.root / "spark.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.jobs = 0
+        self.address: tuple[int, str] = (0, "")
+
+    def ensure(self) -> None:
+        """Have a JVM that is alive; RuntimeError says why there is none."""
+        if self.process is not None and self.process.poll() is None and self.jobs < JOBS_PER_JVM:
+            return
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        """End the JVM: at the end of its stdin it ends by itself; after that, hard."""
+        if self.process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def _start(self) -> None:
+        from pyspark.find_spark_home import _find_spark_home
+        from pyspark.serializers import read_int
+        from pyspark.serializers import UTF8Deserializer
+
+        home = Path(_find_spark_home())
+        folder = Path(tempfile.mkdtemp(dir=self.root))
+        answer = folder / "connection"
+        environment = {
+            **os.environ,
+            "_PYSPARK_DRIVER_CONN_INFO_PATH": str(answer),
+            "JAVA_HOME": self.config["java_home"],
+            "SPARK_HOME": str(home),
+            "SPARK_LOCAL_DIRS": str(self.root / "tmp"),
+            "SPARK_CONF_DIR": str(folder),
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": sys.executable,
+            "PYSPARK_DRIVER_PYTHON": sys.executable,
+        }
+        properties = folder / "spark.properties"
+        lines = [f"{key} {value}\n" for key, value in self._conf().items()]
+        properties.write_text("".join(lines), encoding="utf-8")
+        command = [str(home / "bin" / "spark-submit"), "--properties-file", str(properties), "pyspark-shell"]
+        with self.log.open("ab") as log:
+            # its stdin is ours to hold: it ends when this process does, however that ends
+            self.process = subprocess.Popen(  # noqa: S603 - Spark's own launcher
+                command,
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=log,
+                env=environment,
+                cwd=self.root,
+                start_new_session=True,
+            )
+        until = time.monotonic() + JVM_SECONDS
+        while not answer.is_file():
+            if self.process.poll() is not None or time.monotonic() > until:
+                self.stop()
+                tail = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
+                raise RuntimeError("Spark's JVM did not start: " + (" / ".join(tail) or "it said nothing"))
+            time.sleep(0.02)
+        with answer.open("rb") as file:
+            self.address = (read_int(file), UTF8Deserializer().loads(file))
+        shutil.rmtree(folder, ignore_errors=True)
+        self.jobs = 0
+
+    def _conf(self) -> dict[str, str]:
+        master = self.config["master"]
+        conf = {
+            "spark.master": master,
+            "spark.app.name": "parity",
+            "spark.driver.memory": self.config["memory"],
+            "spark.driver.extraJavaOptions": f"-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+            f"-Djava.io.tmpdir={self.root / 'tmp'} -Duser.timezone=UTC -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 "
+            f"-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9",
+            "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+            "spark.ui.enabled": "false",
+            "spark.ui.showConsoleProgress": "false",
+            # what the UI would show is kept in memory even without one
+            "spark.ui.retainedJobs": "20",
+            "spark.ui.retainedStages": "20",
+            "spark.ui.retainedTasks": "500",
+            "spark.sql.ui.retainedExecutions": "5",
+            "spark.eventLog.enabled": "false",
+            "spark.locality.wait": "0",
+            "spark.sql.catalogImplementation": "in-memory",
+            "spark.sql.warehouse.dir": f"file://{self.root / 'warehouse'}",
+            "spark.sql.session.timeZone": "UTC",
+            "spark.sql.shuffle.partitions": str(self.config["shuffle_partitions"]),
+            "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
+            **spark_conf(),
+        }
+        if master.startswith("local"):
+            conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
+        return conf | self.config["conf"]
+
+
+def main() -> None:
+    """Serve jobs until stdin ends."""
+    requests, answers = _take_stdio()
+    config = json.loads(requests.readline())
+    _prepare(config)
+    jvm = Jvm(config)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        try:
+            import pyspark
+            import pyspark.sql  # noqa: F401 - every job needs it: forks have it already
+
+            jvm.ensure()
+        except (ImportError, RuntimeError) as error:
+            _answer(answers, {"ready": False, "error": f"{error}"})
+            return
+        _answer(answers, {"ready": True, "spark": pyspark.__version__, "python": sys.version.split()[0]})
+        while line := requests.readline():
+            request = json.loads(line)
+            match request.pop("op"):
+                case "run":
+                    _answer(answers, _run(request, config, jvm, requests))
+                case "register":
+                    _register(Path(config["root"]), request["tables"])
+                    _answer(answers, {})
+                case "clear":
+                    Catalog(Path(config["root"]) / CATALOG).clear()
+                    _answer(answers, {})
+    except (BrokenPipeError, EOFError):
+        pass  # whoever asked is gone
+    finally:
+        jvm.stop()
+
+
+def _take_stdio() -> tuple[TextIO, TextIO]:
+    """Move the two pipes out of the way of everything that prints."""
+    requests = os.fdopen(os.dup(0), "r", encoding="utf-8")
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    return requests, answers
+
+
+def _prepare(config: dict[str, Any]) -> None:
+    os.umask(0o077)
+    root = Path(config["root"])
+    for name in ("buckets", "tmp", "warehouse", "home"):
+        (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = os.environ["PYTHONPATH"]
+    inner = guard.environment(os.environ, str(root / "home"))
+    os.environ.clear()
+    os.environ.update(inner)
+    os.environ["PYTHONPATH"] = kept
+    os.environ[VARIABLE] = json.dumps(config["settings"])
+    os.environ["PARITY_ROOT"] = str(root)
+    time.tzset()
+
+
+def _register(root: Path, rows: list[dict[str, Any]]) -> None:
+    entries = {
+        (row["database"], row["table"]): CatalogTable(
+            row["location"], row["format"], tuple(row["columns"]), tuple(row["partitions"])
+        )
+        for row in rows
+    }
+    if entries:
+        Catalog(root / CATALOG).put_all(entries)
+
+
+def _answer(answers: TextIO, value: dict[str, Any]) -> None:
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO) -> dict[str, Any]:
+    started = time.monotonic()
+    try:
+        jvm.ensure()
+    except RuntimeError as error:
+        return {"state": "failed", "error": {"type": "SparkDidNotStart", "message": str(error)}, "seconds": 0.0}
+    jvm.jobs += 1
+    log_from = jvm.log.stat().st_size
+    home = Path(config["root"]) / "home"
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(mode=0o700)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        _child(job, config, jvm, writing)
+    os.close(writing)
+    state, answer = _wait(child, reading, job["timeout"], requests)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child, signal.SIGKILL)  # and whatever it started
+    _, status = os.waitpid(child, 0)
+    result = _result(state, answer, status, job, config, jvm)
+    if result["state"] != "succeeded" and (answer is None or jvm.process is None or jvm.process.poll() is not None):
+        jvm.stop()  # it may still be at work for a job that is gone
+    shutil.rmtree(Path(config["root"]) / "warehouse", ignore_errors=True)
+    with contextlib.suppress(OSError):
+        _append_spark_log(jvm.log, log_from, job["log"])
+    result["seconds"] = time.monotonic() - started
+    return result
+
+
+def _wait(child: int, reading: int, timeout: float | None, requests: TextIO) -> tuple[str, dict[str, Any] | None]:
+    """Wait for the child's one line; also for its end, the time-out, and the end of whoever asked."""
+    until = None if timeout is None else time.monotonic() + timeout
+    collected = b""
+    while True:
+        left = None if until is None else max(0.0, until - time.monotonic())
+        ready, _, _ = select.select([reading, requests], [], [], left)
+        if requests in ready:  # nobody asks for a second job before the first is answered: it is the end
+            os.killpg(child, signal.SIGKILL)
+            raise EOFError
+        if reading in ready:
+            block = os.read(reading, 1 << 16)
+            collected += block
+            if not block or collected.endswith(b"\n"):
+                os.close(reading)
+                return ("ended", json.loads(collected) if collected.endswith(b"\n") else None)
+        elif until is not None and time.monotonic() >= until:
+            os.close(reading)
+            return ("timeout", None)
+
+
+def _result(
+    state: str, answer: dict[str, Any] | None, status: int, job: dict[str, Any], config: dict[str, Any], jvm: Jvm
+) -> dict[str, Any]:
+    if state == "timeout":
+        message = f"took longer than {job['timeout']:g} s and was stopped"
+        return {"state": "timeout", "error": {"type": "TimeoutError", "message": message}}
+    if jvm.process is None or jvm.process.poll() is not None:
+        message = f"Spark's JVM ended while it ran; it may use {config['memory']} of memory"
+        return {**(answer or {}), "state": "failed", "error": {"type": "SparkEnded", "message": message}}
+    if answer is None:
+        how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit code {os.WEXITSTATUS(status)}"
+        message = f"the job's process ended with {how} before it had an answer"
+        return {"state": "failed", "error": {"type": "JobEnded", "message": message}}
+    return answer
+
+
+def _append_spark_log(source: Path, start: int, log: str) -> None:
+    """Put what Spark's JVM has said during the job at the end of the job's log."""
+    with source.open("rb") as file:
+        file.seek(start)
+        said = file.read()
+    if said.strip():
+        with open(log, "ab") as file:
+            file.write(b"--- said by Spark ---\n" + said)
+
+
+def _child(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, writing: int) -> None:
+    """Be a job: never returns."""
+    code = 1
+    try:
+        os.setsid()
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        output = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+        limit = int(config["python_memory"])
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        os.environ["PYSPARK_GATEWAY_PORT"] = str(jvm.address[0])
+        os.environ["PYSPARK_GATEWAY_SECRET"] = jvm.address[1]
+        from parity_runtime.job import run
+
+        answer = run(job, Path(config["root"]))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os.write(writing, json.dumps(answer).encode() + b"\n")
+        code = 0
+    except BaseException:  # noqa: BLE001 - a fork must never come back into the loop of its parent
+        import traceback
+
+        traceback.print_exc()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
