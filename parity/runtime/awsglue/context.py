@@ -8,17 +8,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from awsglue.data_sink import DataSink
-from awsglue.data_source import DataSource, StreamingDataSource
-from awsglue.dataframereader import DataFrameReader
-from awsglue.dataframewriter import DataFrameWriter
-from awsglue.dynamicframe import (
-    DynamicFrame,
-    DynamicFrameCollection,
-    DynamicFrameReader,
-    DynamicFrameWriter,
-    database_of,
-)
 from parity_runtime.catalog import Catalog
 from parity_runtime.content import Content
 from parity_runtime.notes import note
@@ -30,6 +19,18 @@ from pyspark import SparkContext
 from pyspark.sql import DataFrame, SparkSession, SQLContext
 from pyspark.sql import functions as F
 from pyspark.sql import types as spark
+
+from awsglue.data_sink import DataSink
+from awsglue.data_source import DataSource, StreamingDataSource
+from awsglue.dataframereader import DataFrameReader
+from awsglue.dataframewriter import DataFrameWriter
+from awsglue.dynamicframe import (
+    DynamicFrame,
+    DynamicFrameCollection,
+    DynamicFrameReader,
+    DynamicFrameWriter,
+    database_of,
+)
 
 __all__ = ["GlueContext"]
 
@@ -60,10 +61,8 @@ class GlueContext(SQLContext):
     Unsupported_Compression_Types: frozenset[str] = frozenset({"lzo"})
 
     def __init__(self, sparkContext: SparkContext | SparkSession | None = None, **options: Any) -> None:
-        if isinstance(sparkContext, SparkSession):
-            session = sparkContext
-        else:
-            session = SparkSession.builder.getOrCreate()
+        given = isinstance(sparkContext, SparkSession)
+        session: Any = sparkContext if given else SparkSession.builder.getOrCreate()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # Spark's SQLContext is old; Glue's context is one
             super().__init__(session.sparkContext, session)
@@ -210,7 +209,7 @@ class GlueContext(SQLContext):
 
     def write_from_options(
         self,
-        frame_or_dfc: DynamicFrame | DynamicFrameCollection,
+        frame_or_dfc: Any,
         connection_type: str,
         connection_options: Mapping[str, Any] | None = None,
         format: Any = None,
@@ -221,7 +220,9 @@ class GlueContext(SQLContext):
         """Append a frame, or each frame of a collection, to a path."""
         if not isinstance(frame_or_dfc, DynamicFrame | DynamicFrameCollection):
             kind = type(frame_or_dfc).__name__
-            raise TypeError(f"what is written is a DynamicFrame or a collection, not a {kind}: DynamicFrame.fromDF makes one")
+            raise TypeError(
+                f"what is written is a DynamicFrame or a collection, not a {kind}: DynamicFrame.fromDF makes one"
+            )
         options = dict(connection_options or {})
         _say_ignored({name: value for name, value in options.items() if name != "compression"})
         sink = self.getSink(connection_type, **options)
@@ -251,13 +252,20 @@ class GlueContext(SQLContext):
         return sink.writeFrame(frame)
 
     def write_data_frame_from_catalog(
-        self, frame: DataFrame, database: str | None = None, table_name: str | None = None, *arguments: Any, **kwargs: Any
+        self,
+        frame: DataFrame,
+        database: str | None = None,
+        table_name: str | None = None,
+        *arguments: Any,
+        **kwargs: Any,
     ) -> Any:
         """Append a DataFrame to a table of the catalog."""
         made = DynamicFrame.fromDF(frame, self, table_name or "")
         return self.write_dynamic_frame_from_catalog(made, database, table_name, *arguments, **kwargs).toDF()
 
-    def write_dynamic_frame_from_jdbc_conf(self, frame: DynamicFrame, catalog_connection: str, *a: Any, **k: Any) -> Any:
+    def write_dynamic_frame_from_jdbc_conf(
+        self, frame: DynamicFrame, catalog_connection: str, *a: Any, **k: Any
+    ) -> Any:
         """Not supported."""
         unsupported("write_dynamic_frame_from_jdbc_conf", "write to s3, and load from there")
 
@@ -388,5 +396,3 @@ def _pushed_down(content: Content, predicate: str) -> Content:
     named = content.df.select("*", *(F.col(field.column).alias(field.name) for field in content.fields))
     kept = named.where(predicate).select(*content.df.columns)
     return content.map_df(lambda _: kept)
-
-

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
 from parity_runtime.notes import note
 from parity_runtime.reading import flag
 from parity_runtime.unsupported import unsupported
 from parity_runtime.writing import register, write
 from pyspark.sql import DataFrame
+
+from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
 
 if TYPE_CHECKING:
     from awsglue.context import GlueContext

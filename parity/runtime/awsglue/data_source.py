@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from parity_runtime.unsupported import unsupported
 
 if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
     from awsglue.context import GlueContext
     from awsglue.dynamicframe import DynamicFrame
-    from pyspark.sql import DataFrame
 
 __all__ = ["DataSource"]
 

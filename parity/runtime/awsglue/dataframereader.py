@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from awsglue.dynamicframe import database_of
 
 if TYPE_CHECKING:
-    from awsglue.context import GlueContext
     from pyspark.sql import DataFrame
+
+    from awsglue.context import GlueContext
 
 __all__ = ["DataFrameReader"]
 
@@ -39,5 +40,11 @@ class DataFrameReader:
     ) -> DataFrame:
         """Return files as a DataFrame."""
         return self._glue_context.create_data_frame_from_options(
-            connection_type, connection_options, format, format_options, transformation_ctx, push_down_predicate, **kwargs
+            connection_type,
+            connection_options,
+            format,
+            format_options,
+            transformation_ctx,
+            push_down_predicate,
+            **kwargs,
         )

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from awsglue.dynamicframe import database_of
 
 if TYPE_CHECKING:
-    from awsglue.context import GlueContext
     from pyspark.sql import DataFrame
+
+    from awsglue.context import GlueContext
 
 __all__ = ["DataFrameWriter"]
 

@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, ItemsView, Iterable, KeysView, Mapping, Sequence, ValuesView
 from typing import TYPE_CHECKING, Any
 
-from awsglue.gluetypes import DynamicRecord, StructType
 from parity_runtime import mapping
 from parity_runtime.content import Content
 from parity_runtime.notes import at_end, note, script_line
@@ -14,6 +13,8 @@ from parity_runtime.records import filtered, mapped, records
 from parity_runtime.unsupported import unsupported
 from pyspark.sql import DataFrame
 from pyspark.sql import types as spark
+
+from awsglue.gluetypes import DynamicRecord, StructType
 
 if TYPE_CHECKING:
     from awsglue.context import GlueContext
@@ -109,7 +110,9 @@ class DynamicFrame:
         _say_exceptions("Map", counts, swallowed=False)
         return self._with(content, total=totalThreshold)
 
-    def mapPartitions(self, f: Any, preservesPartitioning: bool = True, *arguments: Any, **options: Any) -> DynamicFrame:
+    def mapPartitions(
+        self, f: Any, preservesPartitioning: bool = True, *arguments: Any, **options: Any
+    ) -> DynamicFrame:
         """Not supported: it hands out Glue's own envelopes of records."""
         unsupported("DynamicFrame.mapPartitions", "use map or filter, or toDF() and Spark's own mapPartitions")
 
@@ -248,7 +251,9 @@ class DynamicFrame:
         if (specs is None) == (not choice):
             raise ValueError("resolveChoice takes specs or choice, one of the two")
         if choice.lower() == "match_catalog":
-            unsupported('resolveChoice(choice="match_catalog")', "name the casts in specs: the catalog has no types here")
+            unsupported(
+                'resolveChoice(choice="match_catalog")', "name the casts in specs: the catalog has no types here"
+            )
         given = [specs] if isinstance(specs, tuple) else list(specs or ())
         return self._with(mapping.resolve_choice(self._content, given, choice.lower(), None))
 
@@ -403,7 +408,9 @@ def _say_exceptions(what: str, counts: Any, *, swallowed: bool) -> None:
 class DynamicFrameCollection:
     """Frames by name."""
 
-    def __init__(self, dynamic_frames: Sequence[DynamicFrame] | Mapping[str, DynamicFrame], glue_ctx: GlueContext) -> None:
+    def __init__(
+        self, dynamic_frames: Sequence[DynamicFrame] | Mapping[str, DynamicFrame], glue_ctx: GlueContext
+    ) -> None:
         if isinstance(dynamic_frames, Mapping):
             self._frames = dict(dynamic_frames)
         elif isinstance(dynamic_frames, list | tuple):
@@ -493,7 +500,13 @@ class DynamicFrameReader:
     ) -> DynamicFrame:
         """Return a frame of files."""
         return self._glue_context.create_dynamic_frame_from_options(
-            connection_type, connection_options, format, format_options, transformation_ctx, push_down_predicate, **kwargs
+            connection_type,
+            connection_options,
+            format,
+            format_options,
+            transformation_ctx,
+            push_down_predicate,
+            **kwargs,
         )
 
     def from_catalog(

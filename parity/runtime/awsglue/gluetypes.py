@@ -337,7 +337,7 @@ def _serialize_schema(schema: DataType) -> str:
     return json.dumps(schema.jsonValue())
 
 
-def mergeDataTypes(s1: DataType, s2: DataType) -> DataType:
+def mergeDataTypes(s1: DataType, s2: DataType) -> DataType:  # noqa: PLR0911 - a case a kind of type
     """Return the type that holds values of both: a choice where they are of different kinds."""
     if isinstance(s1, UnknownType | NullType):
         return s2

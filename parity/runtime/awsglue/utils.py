@@ -22,7 +22,7 @@ class GlueArgumentError(Exception):
 class GlueArgumentParser(argparse.ArgumentParser):
     """An argument parser that raises instead of ending the process."""
 
-    def error(self, msg: str) -> NoReturn:  # type: ignore[override]
+    def error(self, msg: str) -> NoReturn:
         """Raise GlueArgumentError."""
         raise GlueArgumentError(msg)
 
@@ -34,9 +34,7 @@ def _abbreviations() -> bool:
     return int(pyspark.__version__.split(".")[0]) < 4  # noqa: PLR2004 - Glue 6.0 is Spark 4.1
 
 
-def getResolvedOptions(
-    args: Sequence[str], options: Iterable[str], allow_abbrev: bool | None = None
-) -> dict[str, Any]:
+def getResolvedOptions(args: Sequence[str], options: Iterable[str], allow_abbrev: bool | None = None) -> dict[str, Any]:
     """Return the named arguments of the job, and those that Glue itself adds.
 
     Raises GlueArgumentError when one is missing, RuntimeError when a reserved one is asked for.

@@ -19,9 +19,7 @@ class EvaluateDataQuality:
         cls,
         frame: DynamicFrame,
         ruleset: str,
-        publishing_options: Mapping[str, Any] | None = None,
-        *arguments: Any,
-        **options: Any,
+        publishing_options: Mapping[str, Any] | None = None,  # noqa: ARG003 - nothing is published
     ) -> DynamicFrame:
         """Return a frame of outcomes, a record a rule."""
         return Outcomes(frame, parse(ruleset)).frame()
@@ -32,8 +30,6 @@ class EvaluateDataQuality:
         ruleset: str,
         publishing_options: Mapping[str, Any] | None = None,
         additional_options: Mapping[str, Any] | None = None,
-        *arguments: Any,
-        **options: Any,
     ) -> DynamicFrameCollection:
         """Return the outcomes as `ruleOutcomes`, and the frame as `rowLevelOutcomes` and `originalData`."""
         return Outcomes(frame, parse(ruleset)).collection()

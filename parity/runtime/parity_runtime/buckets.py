@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["SCHEMES", "Buckets", "split_uri", "spark_conf"]
+__all__ = ["SCHEMES", "Buckets", "spark_conf", "split_uri"]
 
 SCHEMES = ("s3", "s3a", "s3n")
 
@@ -66,6 +66,4 @@ class Buckets:
         if self._waiting and self.configure is not None:
             waiting, self._waiting = self._waiting, []
             for bucket in waiting:
-                self.configure(
-                    f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{os.fspath(self.root / bucket)}"
-                )
+                self.configure(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{os.fspath(self.root / bucket)}")

@@ -57,8 +57,8 @@ class Catalog:
                 return tables[key]
         known = ", ".join(f"{d}.{t}" for d, t in sorted(tables)) or "no table at all"
         raise TableNotFoundError(
-            f"the catalog has no table {database}.{table}; it has {known}. Jobs that ran before it register tables with "
-            "getSink(enableUpdateCatalog=True) and setCatalogInfo; the tables of a crawler are given to the harness"
+            f"the catalog has no table {database}.{table}; it has {known}. Jobs that ran before it register theirs "
+            "with getSink(enableUpdateCatalog=True) and setCatalogInfo; those of a crawler are given to the harness"
         )
 
     def find(self, name: str) -> CatalogTable | None:

@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from awsglue import gluetypes as glue
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
 from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.types import glue_type
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 __all__ = ["Content", "FieldOf", "Keys", "case_sensitive", "new_name"]
 
@@ -152,8 +153,9 @@ def unquoted(path: str) -> str:
 
 def empty_like(session: SparkSession, fields: Sequence[FieldOf]) -> Any:
     """Return a DataFrame without rows that has the fields' columns."""
-    from parity_runtime.types import spark_type
     from pyspark.sql import types as spark
+
+    from parity_runtime.types import spark_type
 
     schema = spark.StructType([spark.StructField(field.column, spark_type(field.type)) for field in fields])
     return session.createDataFrame([], schema)

@@ -63,7 +63,7 @@ class _Loader(importlib.abc.Loader):
 
     def exec_module(self, module: types.ModuleType) -> None:
         self._loader.exec_module(module)
-        module.BaseClient._make_api_call = _refused_api_call  # type: ignore[attr-defined]
+        module.BaseClient._make_api_call = _refused_api_call
 
 
 class _Boto3(types.ModuleType):

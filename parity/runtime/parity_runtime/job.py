@@ -82,7 +82,7 @@ def _local_modules(source: bytes, folder: Path) -> None:
         tree = ast.parse(source)
     except (SyntaxError, ValueError):
         return  # compiling it says so
-    named = set()
+    named: set[str] = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             named.update(alias.name.split(".")[0] for alias in node.names)
@@ -105,7 +105,7 @@ def _own_context(buckets: Buckets) -> None:
         return send(client, command, *arguments, **options)
 
     def joined(context: Any, jconf: Any) -> Any:
-        jvm = context._jvm  # noqa: SLF001 - PySpark's own name for it
+        jvm = context._jvm
         shared = jvm.org.apache.spark.SparkContext.getOrCreate(jconf)
         java_context = jvm.org.apache.spark.api.java.JavaSparkContext.fromSparkContext(shared)
         _fresh_session(jvm, java_context, _own_settings(jvm, shared, jconf))
@@ -115,10 +115,10 @@ def _own_context(buckets: Buckets) -> None:
 
     def ended(context: Any) -> None:
         """Stop for the script; the JVM's context goes on for the next job."""
-        if context._jsc is not None:  # noqa: SLF001
-            context._accumulatorServer.shutdown()  # noqa: SLF001
-            context._jsc = None  # noqa: SLF001
-        SparkContext._active_spark_context = None  # noqa: SLF001
+        if context._jsc is not None:
+            context._accumulatorServer.shutdown()
+            context._jsc = None
+        SparkContext._active_spark_context = None
 
     begin = SparkContext.__init__
 
@@ -127,17 +127,17 @@ def _own_context(buckets: Buckets) -> None:
         if modules := os.environ.get("PARITY_MODULES"):
             context.environment["PYTHONPATH"] = os.pathsep.join([modules, os.environ["PYTHONPATH"]])
 
-    GatewayClient.send_command = watched  # type: ignore[method-assign]
+    GatewayClient.send_command = watched
     SparkContext.__init__ = begun  # type: ignore[method-assign,assignment]
-    SparkContext._initialize_context = joined  # type: ignore[method-assign,assignment]  # noqa: SLF001
-    SparkContext.stop = ended  # type: ignore[method-assign]
+    SparkContext._initialize_context = joined  # type: ignore[method-assign,assignment]
+    SparkContext.stop = ended  # type: ignore[method-assign,assignment]
     assert SparkConf is not None
 
 
 def _own_settings(jvm: Any, shared: Any, jconf: Any) -> dict[str, str]:
     """Return what the script's own SparkConf sets for SQL and differs from the run's; note what cannot be set."""
     # the context changes some settings of its own when it starts: what it was started with counts, too
-    given = (_pairs(jvm.org.apache.spark.SparkConf(True)), _pairs(shared.conf()))  # noqa: FBT003 - Spark's constructor
+    given = (_pairs(jvm.org.apache.spark.SparkConf(True)), _pairs(shared.conf()))
     changed = {key: value for key, value in _pairs(jconf).items() if value not in (g.get(key) for g in given)}
     for key in list(changed):
         if not key.startswith("spark.sql.") or jvm.org.apache.spark.sql.internal.SQLConf.isStaticConfigKey(key):
@@ -165,7 +165,7 @@ def _fresh_session(jvm: Any, java_context: Any, settings: dict[str, str]) -> Non
 
 
 def _pairs(conf: Any) -> dict[str, str]:
-    return {pair._1(): pair._2() for pair in conf.getAll()}  # noqa: SLF001 - a Scala pair
+    return {pair._1(): pair._2() for pair in conf.getAll()}
 
 
 _ORIGINAL = "parity.hadoop.original"
@@ -207,14 +207,14 @@ def _leave() -> None:
     from py4j.java_gateway import GatewayClient
     from pyspark import SparkContext
 
-    context = SparkContext._active_spark_context  # noqa: SLF001
-    gateway = SparkContext._gateway  # noqa: SLF001
+    context = SparkContext._active_spark_context
+    gateway = SparkContext._gateway
     if gateway is None:
         return
     with contextlib.suppress(Exception):  # the job is over: nothing of it may fail now
         if context is not None:
             context.stop()
-        client = gateway._gateway_client  # noqa: SLF001
+        client = gateway._gateway_client
         start = len(f"{client.address}{client.port}")
         held = {key[start:] for key in ThreadSafeFinalizer.finalizers}
         if isinstance(client, JavaClient):

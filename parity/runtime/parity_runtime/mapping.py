@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import Any
 
 from awsglue import gluetypes as glue
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
 from parity_runtime.content import Content, FieldOf, Keys, case_sensitive, new_name, unquoted
 from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.types import cast_name, glue_type, spark_type
 from parity_runtime.unsupported import unsupported
-from pyspark.sql import Column
-from pyspark.sql import functions as F
 
 __all__ = [
     "apply_mapping",
@@ -169,7 +170,9 @@ def _picked(column: Column, paths: Sequence[Sequence[str]]) -> Column:
     for first, *rest in paths:
         below.setdefault(first, []).append(rest)
     made = [
-        (column.getField(name) if any(not rest for rest in rests) else _picked(column.getField(name), rests)).alias(name)
+        (column.getField(name) if any(not rest for rest in rests) else _picked(column.getField(name), rests)).alias(
+            name
+        )
         for name, rests in below.items()
     ]
     return F.when(column.isNotNull(), F.struct(*made))
@@ -207,7 +210,7 @@ def apply_mapping(content: Content, mappings: Sequence[tuple[str, ...]], *, case
     """Build a frame of mapped fields: (source, target), (source, target, type) or (source, type, target, type)."""
     found: dict[str, tuple[Column, glue.DataType, FieldOf | None]] = {}
     for mapping in mappings:
-        if not isinstance(mapping, tuple) or len(mapping) not in _MAPPING_PARTS:
+        if len(mapping) not in _MAPPING_PARTS:
             raise ValueError(f"ApplyMapping: {mapping!r} is no mapping: (source, source type, target, target type)")
         source, target = mapping[0], mapping[1] if len(mapping) < _MAPPING_PARTS[2] else mapping[2]
         kind = mapping[-1] if len(mapping) > _MAPPING_PARTS[0] else None
@@ -264,9 +267,7 @@ def _built(parts: Sequence[tuple[list[str], Column]]) -> Column:
     below: dict[str, list[tuple[list[str], Column]]] = {}
     for (first, *rest), column in parts:
         below.setdefault(first, []).append((rest, column))
-    made = [
-        (inner[0][1] if not inner[0][0] else _built(inner)).alias(name) for name, inner in below.items()
-    ]
+    made = [(inner[0][1] if not inner[0][0] else _built(inner)).alias(name) for name, inner in below.items()]
     return F.struct(*made)
 
 
@@ -279,7 +280,8 @@ def _source(content: Content, name: str, *, case_sensitive_names: bool) -> tuple
 
 def _cast(column: Column, name: str) -> Column:
     # a value that does not fit is null, on Glue 6.0 too, where Spark's own cast would end the job
-    return column.try_cast(name) if hasattr(column, "try_cast") else column.cast(name)
+    cast: Callable[[str], Column] = getattr(column, "try_cast", column.cast)
+    return cast(name)
 
 
 def resolve_choice(

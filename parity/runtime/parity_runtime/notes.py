@@ -62,7 +62,8 @@ def note(kind: str, message: str, *, line: int | None = None) -> None:
     if found not in _notes:
         _notes.append(found)
         where = f", line {found.line}" if found.line else ""
-        print(f"[parity] {kind}{where}: {message}", file=sys.stderr, flush=True)
+        sys.stderr.write(f"[parity] {kind}{where}: {message}\n")
+        sys.stderr.flush()
 
 
 def at_end(say: Callable[[], None]) -> None:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 
-from parity_runtime.notes import note
 from pyspark.sql import SparkSession
+
+from parity_runtime.notes import note
 
 __all__ = ["purge"]
 
 
 def purge(session: SparkSession, path: str, hours: float) -> None:
     """Delete the files under a path that are older than so many hours; all of a run are younger than a day."""
-    jvm = session._jvm  # noqa: SLF001 - PySpark's own door to Hadoop
+    jvm = session._jvm
     assert jvm is not None
     folder = jvm.org.apache.hadoop.fs.Path(path)
-    system = folder.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())  # noqa: SLF001
+    system = folder.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
     if not system.exists(folder):
         return
     oldest = (time.time() - hours * 3600) * 1000

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
+from pyspark.sql import functions as F
+
 from parity_runtime.content import FieldOf
 from parity_runtime.unsupported import unsupported
-from pyspark.sql import functions as F
 
 __all__ = ["Outcomes", "Rule", "parse"]
 
@@ -25,7 +26,16 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-_KNOWN = ("ColumnCount", "ColumnExists", "Completeness", "IsComplete", "IsPrimaryKey", "IsUnique", "RowCount", "Uniqueness")
+_KNOWN = (
+    "ColumnCount",
+    "ColumnExists",
+    "Completeness",
+    "IsComplete",
+    "IsPrimaryKey",
+    "IsUnique",
+    "RowCount",
+    "Uniqueness",
+)
 
 
 @dataclass(frozen=True)
@@ -43,11 +53,8 @@ def parse(ruleset: str) -> tuple[Rule, ...]:
     found = _RULES.fullmatch(ruleset)
     if found is None:
         raise ValueError(f"{ruleset!r} is no ruleset: Rules = [ ColumnCount > 0 ]")
-    rules = []
-    for text in (part.strip() for part in re.split(r",(?=\s*[A-Za-z])|\n", found[1])):
-        if text.strip(","):
-            rules.append(_rule(text.strip(",").strip()))
-    return tuple(rules)
+    parts = (part.strip(" \t\r,") for part in re.split(r",(?=\s*[A-Za-z])|\n", found[1]))
+    return tuple(_rule(part) for part in parts if part)
 
 
 def _rule(text: str) -> Rule:

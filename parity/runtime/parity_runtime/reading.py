@@ -6,15 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from awsglue import gluetypes as glue
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql import types as spark
+
 from parity_runtime.content import Content, FieldOf, Keys, case_sensitive, new_name
 from parity_runtime.inference import documents, infer, merge_shapes
 from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.types import CHOICE_ORDER, spark_type
 from parity_runtime.unsupported import unsupported
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql import types as spark
 
 __all__ = ["UnreadableInputError", "existing", "flag", "read"]
 
@@ -41,13 +42,13 @@ def flag(value: object) -> bool:
 
 def existing(session: SparkSession, paths: Iterable[str]) -> list[str]:
     """Return the paths that there are files for; a note for each other one."""
-    jvm = session._jvm  # noqa: SLF001 - PySpark's own door to Hadoop
+    jvm = session._jvm
     assert jvm is not None
     found = []
     for path in paths:
         hadoop = jvm.org.apache.hadoop.fs.Path(path)
         # asked for after the path was named: naming it has put its bucket into the configuration
-        configuration = session._jsparkSession.sessionState().newHadoopConf()  # noqa: SLF001
+        configuration = session._jsparkSession.sessionState().newHadoopConf()
         matches = hadoop.getFileSystem(configuration).globStatus(hadoop)
         if matches is not None and len(matches) and _holds_files(hadoop, configuration, matches):
             found.append(path)
@@ -111,9 +112,9 @@ def _lower(content: Content) -> Content:
 
 def _partitioned(session: SparkSession, paths: Sequence[str]) -> bool:
     """Say whether folders named `key=value` lie below: Spark then reads the keys as columns, if left to find them."""
-    jvm = session._jvm  # noqa: SLF001
+    jvm = session._jvm
     assert jvm is not None
-    configuration = session._jsparkSession.sessionState().newHadoopConf()  # noqa: SLF001
+    configuration = session._jsparkSession.sessionState().newHadoopConf()
     for path in paths:
         hadoop = jvm.org.apache.hadoop.fs.Path(path)
         system = hadoop.getFileSystem(configuration)

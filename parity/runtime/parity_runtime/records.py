@@ -7,13 +7,14 @@ from typing import Any
 
 from awsglue import gluetypes as glue
 from awsglue.gluetypes import DynamicRecord
-from parity_runtime.content import Content, FieldOf, new_name
-from parity_runtime.inference import Shape, merge_shapes, type_of
-from parity_runtime.types import spark_type
 from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 from pyspark.sql import types as spark
+
+from parity_runtime.content import Content, FieldOf, new_name
+from parity_runtime.inference import Shape, merge_shapes, type_of
+from parity_runtime.types import spark_type
 
 __all__ = ["Counts", "filtered", "mapped", "records"]
 
@@ -45,7 +46,7 @@ def _plan(content: Content) -> tuple[list[str], _Plan]:
             columns.append(column)
         return columns.index(column)
 
-    plan = []
+    plan: list[tuple[str, int, str, int | None, str | None]] = []
     for field in content.fields:
         kind = "choice" if isinstance(field.type, glue.ChoiceType) else "plain"
         if field.keys is None:
@@ -53,9 +54,7 @@ def _plan(content: Content) -> tuple[list[str], _Plan]:
         elif field.keys.column is None:
             plan.append((field.name, position(field.column), kind, None, field.keys.key))
         else:
-            plan.append(
-                (field.name, position(field.column), kind, position(field.keys.column), field.keys.key)
-            )
+            plan.append((field.name, position(field.column), kind, position(field.keys.column), field.keys.key))
     return columns, tuple(plan)
 
 
@@ -124,7 +123,7 @@ def mapped(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content
 
     def apply(row: Any) -> tuple[str, dict[str, Any] | None]:
         try:
-            result = glue._revert_to_dict(f(_record(row, plan)))  # noqa: SLF001 - ours
+            result = glue._revert_to_dict(f(_record(row, plan)))
         except Exception as error:  # noqa: BLE001 - whatever the script's function raises
             counts.add({type(error).__name__: 1})
             return f"{type(error).__name__}: {error}", None

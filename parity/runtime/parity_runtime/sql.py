@@ -1,15 +1,16 @@
-"""SQL that names a table which is no view: looked up in the run's catalog, as Glue's Spark looks in the Data Catalog."""
+"""SQL that names a table which is no view: it is looked up in the run's catalog, as Glue's Spark does."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+from pyspark.errors import AnalysisException
+from pyspark.sql import SparkSession
+
 from parity_runtime.catalog import Catalog, CatalogTable
 from parity_runtime.notes import note
 from parity_runtime.settings import current
-from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
 
 __all__ = ["install"]
 
@@ -52,7 +53,7 @@ def _register(session: SparkSession, error: AnalysisException) -> bool:
         case "SCHEMA_NOT_FOUND":
             database = parameters["schemaName"].replace("`", "").rpartition(".")[2]
             if any(known in (database.lower(), "*") for known, _ in catalog.tables()):
-                session._jsparkSession.sql(f"create database if not exists `{database}`")  # noqa: SLF001
+                session._jsparkSession.sql(f"create database if not exists `{database}`")
                 return True
     return False
 
@@ -60,11 +61,11 @@ def _register(session: SparkSession, error: AnalysisException) -> bool:
 def _view(session: SparkSession, name: str, table: CatalogTable) -> bool:
     from parity_runtime.reading import existing
 
-    java = session._jsparkSession  # noqa: SLF001 - below the wrapped methods
+    java = session._jsparkSession
     if not existing(session, [table.location]):
         return False
     files = f"{table.format}.`{table.location}`"
-    columns = {}
+    columns: dict[str, str] = {}
     for column in session.read.format(table.format).load(table.location).columns:
         columns.setdefault(column.lower(), column)
     listed = ", ".join(f"`{column}` as `{lower}`" for lower, column in columns.items())

@@ -14,6 +14,7 @@ import resource
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -60,11 +61,9 @@ class Jvm:
         self.process = None
 
     def _start(self) -> None:
-        from pyspark.find_spark_home import _find_spark_home
-        from pyspark.serializers import read_int
-        from pyspark.serializers import UTF8Deserializer
+        import pyspark
 
-        home = Path(_find_spark_home())
+        home = Path(pyspark.__file__).parent
         folder = Path(tempfile.mkdtemp(dir=self.root))
         answer = folder / "connection"
         environment = {
@@ -101,7 +100,9 @@ class Jvm:
                 raise RuntimeError("Spark's JVM did not start: " + (" / ".join(tail) or "it said nothing"))
             time.sleep(0.02)
         with answer.open("rb") as file:
-            self.address = (read_int(file), UTF8Deserializer().loads(file))
+            # a port, then a secret: each after four bytes, of which the second four say the secret's length
+            port, length = struct.unpack("!ii", file.read(8))
+            self.address = (port, file.read(length).decode())
         shutil.rmtree(folder, ignore_errors=True)
         self.jobs = 0
 
@@ -133,7 +134,8 @@ class Jvm:
         }
         if master.startswith("local"):
             conf |= {"spark.driver.host": "127.0.0.1", "spark.driver.bindAddress": "127.0.0.1"}
-        return conf | self.config["conf"]
+        own: dict[str, str] = self.config["conf"]
+        return conf | own
 
 
 def main() -> None:
@@ -146,7 +148,7 @@ def main() -> None:
     try:
         try:
             import pyspark
-            import pyspark.sql  # noqa: F401 - every job needs it: forks have it already
+            import pyspark.sql
 
             jvm.ensure()
         except (ImportError, RuntimeError) as error:
@@ -248,8 +250,8 @@ def _wait(child: int, reading: int, timeout: float | None, requests: TextIO) -> 
     collected = b""
     while True:
         left = None if until is None else max(0.0, until - time.monotonic())
-        ready, _, _ = select.select([reading, requests], [], [], left)
-        if requests in ready:  # nobody asks for a second job before the first is answered: it is the end
+        ready, _, _ = select.select([reading, requests.fileno()], [], [], left)
+        if requests.fileno() in ready:  # nobody asks for a second job before the first is answered: it is the end
             os.killpg(child, signal.SIGKILL)
             raise EOFError
         if reading in ready:

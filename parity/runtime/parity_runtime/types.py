@@ -67,7 +67,7 @@ def cast_name(name: str) -> str | None:
     raise ValueError(f"{name!r} is no type of Glue: there are {', '.join(sorted(_CASTS))} and decimal(p,s)")
 
 
-def glue_type(theirs: spark.DataType) -> glue.DataType:
+def glue_type(theirs: spark.DataType) -> glue.DataType:  # noqa: PLR0911 - a case a kind of type
     """Return the DynamicFrame type of a Spark type."""
     if isinstance(theirs, spark.StructType):
         return glue.StructType([glue.Field(field.name, glue_type(field.dataType)) for field in theirs.fields])

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awsglue import gluetypes as glue
+from pyspark.sql import Column, Observation
+from pyspark.sql import functions as F
+
 from parity_runtime.catalog import Catalog, CatalogTable
 from parity_runtime.content import Content, case_sensitive
 from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.unsupported import unsupported
-from pyspark.sql import Column, Observation
-from pyspark.sql import functions as F
 
 __all__ = ["register", "write"]
 
@@ -116,5 +117,3 @@ def register(database: str, table: str, content: Content, path: str, form: str, 
     names = tuple(field.name.lower() for field in content.fields if field.name not in partitions)
     entry = CatalogTable(path, _FORMATS[form], names, tuple(key.lower() for key in partitions))
     Catalog.of_run().put(database, table, entry)
-
-

@@ -6,8 +6,9 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
-from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
 from parity_runtime import mapping
+
+from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
 
 __all__ = [
     "ApplyMapping",
@@ -62,7 +63,9 @@ class GlueTransform:
             optional = parameter.default is not parameter.empty
             default = str(parameter.default) if optional else None
             kind = str(parameter.annotation)
-            described.append({"name": name, "type": kind, "description": name, "optional": optional, "defaultValue": default})
+            described.append(
+                {"name": name, "type": kind, "description": name, "optional": optional, "defaultValue": default}
+            )
         return described
 
     @classmethod
