@@ -7,11 +7,12 @@ sets once it sees the jobs.
 
 The role may do what a job does and no more. Two things are wider than they look, on purpose: it may list its whole
 bucket, since to S3 a missing object is forbidden, not missing, to who may list some prefixes only, and Spark looks
-for objects that are not there; and it may write the markers of folders (`customer/trusted_$folder$`) that Glue leaves.
+for objects that are not there; and it may write the empty objects that stand for folders (`customer/trusted_$folder$`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from stedi.contracts import FEEDS, TABLES
@@ -201,8 +202,8 @@ def _endpoint() -> Json:
 
 
 def _role() -> Json:
-    made = [table.prefix for table in TABLES.values() if table.zone != "landing"] + list(QUARANTINES.values())
-    markers = [f"{prefix.rstrip('/')}_$folder$" for prefix in made]
+    made = [table.prefix for table in TABLES.values() if table.zone != "landing"]
+    made += [*QUARANTINES.values(), *(f"{SCRIPTS}{job}/" for job in dag())]
     account = "${AWS::Region}:${AWS::AccountId}"
     return {
         "Type": "AWS::IAM::Role",
@@ -247,7 +248,7 @@ def _role() -> Json:
                                     "s3:DeleteObject",
                                     "s3:AbortMultipartUpload",
                                 ],
-                                "Resource": _objects(*(f"{prefix}*" for prefix in made), *markers),
+                                "Resource": _objects(*(f"{prefix}*" for prefix in made), *_markers(made)),
                             },
                             {
                                 "Sid": "Catalog",
@@ -283,6 +284,17 @@ def _role() -> Json:
             ],
         },
     }
+
+
+def _markers(prefixes: Iterable[str]) -> list[str]:
+    """Return the objects that stand for folders, and those above them: EMRFS names them one way, S3A the other."""
+    folders: dict[str, None] = {}
+    for prefix in prefixes:
+        *above, last = prefix.rstrip("/").split("/")
+        for depth in range(1, len(above) + 1):
+            folders["/".join(above[:depth])] = None
+        folders["/".join([*above, last])] = None
+    return [f"{folder}{mark}" for folder in folders for mark in ("_$folder$", "/")]
 
 
 def _logs(kind: str) -> Json:

@@ -168,7 +168,13 @@ ALLOWED = [
         for prefix in QUARANTINES.values()
         for do in ("Put", "Delete")
     ],
-    ("s3:PutObject", f"{LAKE}/customer/trusted_$folder$"),
+    # what a job stages, beside its script
+    *[
+        (f"s3:{do}Object", f"{LAKE}/_stedi/glue/{job}/0123/table/part-0.parquet")
+        for job in dag()
+        for do in ("Get", "Put", "Delete")
+    ],
+    *[("s3:PutObject", f"{LAKE}/{key}") for key in ("customer/trusted_$folder$", "customer/", "_quarantine_$folder$")],
     ("glue:GetTable", f"{GLUE}:table/stedi/customer_trusted"),
     ("glue:GetTable", f"{GLUE}:database/stedi"),
     ("glue:GetTable", f"{GLUE}:catalog"),
@@ -178,7 +184,8 @@ ALLOWED = [
 FORBIDDEN = [
     # landing data and scripts are read, never written
     *[(f"s3:{do}Object", f"{LAKE}/{feed.prefix}a.json") for feed in FEEDS for do in ("Put", "Delete")],
-    ("s3:PutObject", f"{LAKE}/_stedi/glue/customer_landing_to_trusted.py"),
+    *[(f"s3:{do}Object", f"{LAKE}/_stedi/glue/{job}.py") for job in dag() for do in ("Put", "Delete")],
+    ("s3:PutObject", f"{LAKE}/_stedi/glue/other/a.parquet"),
     # the records of a local build, results of queries, whatever else lies in the bucket
     *[(f"s3:{do}Object", f"{LAKE}/_stedi/manifest.json") for do in ("Get", "Put", "Delete")],
     ("s3:GetObject", f"{LAKE}/_athena/result.csv"),
