@@ -28,6 +28,7 @@ _BUCKET = re.compile(r"(?!.*\.\.)(?!xn--|sthree-)(?!.*(?:-s3alias|--ol-s3)$)[a-z
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 # what needs no quoting in a URL, in SQL and in a policy, where * ? and ${ have a meaning
 _PREFIX = re.compile(r"[A-Za-z0-9!_.()=-]+(?:/[A-Za-z0-9!_.()=-]+)*")
+_LONGEST_PREFIX = 100  # a policy has no room for longer ones
 _DATABASE = re.compile(r"[a-z0-9_]{1,128}")
 _WORKGROUP = re.compile(r"[a-zA-Z0-9._-]{1,128}")
 _STACK = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}")
@@ -69,10 +70,10 @@ def lake(uri: str) -> Lake:
             f"{uri}: {bucket or 'nothing'} is no name of a bucket",
             fix="3 to 63 lower-case letters, digits, dots and hyphens; a letter or digit at both ends",
         )
-    if prefix and (not _PREFIX.fullmatch(prefix) or ".." in prefix):
+    if prefix and (not _PREFIX.fullmatch(prefix) or ".." in prefix or len(prefix) >= _LONGEST_PREFIX):
         raise UsageError(
             f"{uri}: the prefix cannot be used in tables and policies",
-            fix="use letters, digits and ! _ . ( ) = - between the slashes",
+            fix=f"use letters, digits and ! _ . ( ) = - between the slashes, fewer than {_LONGEST_PREFIX}",
         )
     return Lake(bucket, f"{prefix}/" if prefix else "")
 

@@ -13,6 +13,7 @@ for objects that are not there; and it may write the empty objects that stand fo
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import PurePosixPath
 from typing import Any
 
 from stedi.contracts import FEEDS, TABLES
@@ -42,6 +43,7 @@ _PARAMETERS: Json = {
         "Type": "String",
         "Default": "",
         "AllowedPattern": "([A-Za-z0-9!_.()=-]+/)*",
+        "MaxLength": 100,
         "Description": "Where in the bucket the lake is: empty, or a prefix that ends with a slash",
     },
     "DatabaseName": {
@@ -287,14 +289,9 @@ def _role() -> Json:
 
 
 def _markers(prefixes: Iterable[str]) -> list[str]:
-    """Return the objects that stand for folders, and those above them: EMRFS names them one way, S3A the other."""
-    folders: dict[str, None] = {}
-    for prefix in prefixes:
-        *above, last = prefix.rstrip("/").split("/")
-        for depth in range(1, len(above) + 1):
-            folders["/".join(above[:depth])] = None
-        folders["/".join([*above, last])] = None
-    return [f"{folder}{mark}" for folder in folders for mark in ("_$folder$", "/")]
+    """Return the empty objects that stand for folders: EMRFS names them one way, S3A the other."""
+    above = {parent.as_posix(): None for prefix in prefixes for parent in PurePosixPath(prefix).parents[:-1]}
+    return ["*_$folder$", *(f"{folder}/" for folder in above)]
 
 
 def _logs(kind: str) -> Json:

@@ -36,6 +36,7 @@ BAD: list[tuple[Callable[[str], object], str]] = [
     (names.lake, "s3://xn--abc"),
     (names.lake, "s3://abc-s3alias"),
     (names.lake, "s3://" + "a" * 64),
+    (names.lake, "s3://abc/" + "a" * 100),
     (names.lake, "s3://abc/a*"),
     (names.lake, "s3://abc/a b"),
     (names.lake, "s3://abc/${aws:username}"),

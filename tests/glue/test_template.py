@@ -249,6 +249,14 @@ def test_the_role_names_every_action_and_resource() -> None:
             assert not what.startswith("*")
 
 
+def test_the_policy_has_room_for_the_longest_names() -> None:
+    [policy] = TEMPLATE["Resources"]["GlueRole"]["Properties"]["Policies"]
+    longest = {"LakeBucket.Arn": f"arn:aws-us-gov:s3:::{'b' * 63}", "LakePrefix": "p" * 99 + "/", "Database": "d" * 128}
+    document = resolved(policy["PolicyDocument"], {**NAMES, **longest, "AWS::Partition": "aws-us-gov"})
+    # what IAM takes in the inline policies of a role; one table more must not be too much
+    assert len(json.dumps(document, separators=(",", ":"))) < 10_240 - 500
+
+
 def test_only_glue_of_this_account_may_take_the_role() -> None:
     [trust] = resolved(TEMPLATE["Resources"]["GlueRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"], NAMES)
     assert trust["Principal"] == {"Service": "glue.amazonaws.com"}
