@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-__all__ = ["AuditFailed", "CheckFailed", "EnvironmentFault", "LakeBusy", "StediError", "UsageError", "VerifyFailed"]
+__all__ = [
+    "AuditFailed",
+    "CheckFailed",
+    "EnvironmentFault",
+    "LakeBusy",
+    "Refused",
+    "StediError",
+    "UsageError",
+    "VerifyFailed",
+]
 
 
 class StediError(Exception):
@@ -52,6 +61,14 @@ class AuditFailed(CheckFailed):
     def __init__(self, message: str, *, violations: dict[str, list[str]], fix: str = "") -> None:
         super().__init__(message, fix=fix)
         self.violations = violations
+
+
+class Refused(CheckFailed):
+    """What was asked for must not be done, so nothing was. `problems` names every reason."""
+
+    def __init__(self, message: str, *, problems: list[str], fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.problems = problems
 
 
 class VerifyFailed(CheckFailed):

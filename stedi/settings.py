@@ -53,6 +53,17 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
     "cache show": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
     "cache clear": {"bucket": TEXT, "cache_dir": PLACE, "json": FLAG},
     "glue ddl": {"lake": PLACE, "database": TEXT, "json": FLAG},
+    "glue release": {
+        "lake": PLACE,
+        "role": TEXT,
+        "database": TEXT,
+        "glue": TEXT,
+        "receipt": PLACE,
+        "upload_landing": PLACE,
+        "adopt": FLAG,
+        "dry_run": FLAG,
+        "json": FLAG,
+    },
     "glue infra": {
         "deploy": FLAG,
         "lake": PLACE,

@@ -11,6 +11,7 @@ import functools
 import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
@@ -103,7 +104,8 @@ class Aws:
                 "boto3 is not installed, which the commands about AWS need", fix="pip install 'stedi[aws]'"
             ) from error
         with explained("AWS", "its settings"):
-            self._session = boto3.session.Session()
+            # which boto3 does not read, unlike every other tool of AWS
+            self._session = boto3.session.Session(region_name=os.environ.get("AWS_REGION") or None)
             self.region = str(self._session.region_name or "")
         if not self.region:
             raise EnvironmentFault("AWS: no region is set", fix="set AWS_REGION to the region of the lake's bucket")
@@ -153,6 +155,31 @@ class Aws:
         with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
             for page in client.get_paginator(operation).paginate(**parameters):
                 yield from page.get(key, ())
+
+    def body(self, answer: dict[str, Any], what: str) -> bytes:
+        """Return the content of an object that was asked for."""
+        with explained(what, "s3:GetObject"):
+            data: bytes = answer["Body"].read()
+        return data
+
+    def upload(self, file: Path, bucket: str, key: str, metadata: dict[str, str], one_request: int) -> None:
+        """Send a file, in parts where it has more bytes than `one_request`."""
+        from boto3.exceptions import S3UploadFailedError  # type: ignore[import-untyped]
+        from boto3.s3.transfer import TransferConfig  # type: ignore[import-untyped]
+
+        client, number = self.client("s3"), self.account.number
+        config = TransferConfig(multipart_threshold=one_request, multipart_chunksize=one_request)
+        with explained(f"s3://{bucket}/{key}", "s3:PutObject"):
+            try:
+                client.upload_file(
+                    str(file),
+                    bucket,
+                    key,
+                    ExtraArgs={"Metadata": metadata, "ExpectedBucketOwner": number},
+                    Config=config,
+                )
+            except S3UploadFailedError as error:
+                raise error.__context__ or error from None
 
 
 def is_passing(error: BaseException) -> bool:

@@ -164,6 +164,7 @@ def _json(exchange: Exchange, answer: Mapping[str, Any]) -> None:
 
 def _sent(exchange: Exchange) -> dict[str, Any]:
     found: dict[str, Any] = json.loads(b"".join(exchange._body()))
+    exchange._handler.rfile.seek(0)
     return found
 
 

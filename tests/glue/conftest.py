@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import warnings
@@ -66,11 +67,20 @@ def cloud(
     assert _proxy.errors == []
 
 
-@pytest.fixture
-def client(cloud: Cloud) -> Callable[[str], Any]:
-    """Return what gives a client of a service; it asks the server itself, so its calls are not written down."""
+@pytest.fixture(scope="session")
+def _clients(_proxy: Cloud) -> Callable[[str], Any]:
     import boto3  # type: ignore[import-untyped]
 
-    host, port = cloud._server
-    session = boto3.session.Session(aws_access_key_id="direct", aws_secret_access_key="direct", region_name=REGION)  # noqa: S106
-    return lambda service: session.client(service, endpoint_url=f"http://{host}:{port}")
+    host, port = _proxy._server
+    session = boto3.session.Session(
+        aws_access_key_id="direct",
+        aws_secret_access_key="direct",  # noqa: S106 - nobody's
+        region_name=REGION,
+    )
+    return functools.cache(lambda service: session.client(service, endpoint_url=f"http://{host}:{port}"))
+
+
+@pytest.fixture
+def client(cloud: Cloud, _clients: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what gives a client of a service; it asks the server itself, so its calls are not written down."""
+    return _clients

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from stedi.cli.options import option
 
-__all__ = ["DATABASE", "database", "lake", "workgroup"]
+__all__ = ["DATABASE", "database", "glue", "lake", "workgroup"]
 
 DATABASE = "stedi"
 
@@ -28,6 +28,13 @@ def database(command: F) -> F:
         show_default=True,
         help="Database of the Glue Data Catalog.",
     )(command)
+
+
+def glue(command: F) -> F:
+    """Add --glue."""
+    return option("--glue", metavar="VERSION", default="5.1", show_default=True, help="Version of Glue: 5.1 or 6.0.")(
+        command
+    )
 
 
 def workgroup(command: F) -> F:
