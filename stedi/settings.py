@@ -59,6 +59,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "database": TEXT,
         "glue": TEXT,
         "receipt": PLACE,
+        "without_parity": TEXT,
         "upload_landing": PLACE,
         "adopt": FLAG,
         "dry_run": FLAG,

@@ -24,7 +24,7 @@ COMMANDS = {
     "cache clear": "Remove what is kept.",
     "glue": "The AWS side: tables, infrastructure, releases and runs of the Glue jobs.",
     "glue ddl": "Print the statements that make the tables in Athena.",
-    "glue release": "Bring scripts, tables and jobs into AWS, as a parity run has proven them.",
+    "glue release": "Bring scripts, tables and jobs into AWS, and landing data where asked.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }

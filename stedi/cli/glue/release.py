@@ -45,7 +45,7 @@ Examples:
     type=click.Path(dir_okay=False),
     help="Receipt of a parity run: `stedi parity run --report DIR` writes DIR/receipt.json.",
 )
-@click.option("--without-parity", metavar="REASON", help="Release without a receipt; each job's description says why.")
+@option("--without-parity", metavar="REASON", help="Release without a receipt; each job's description says why.")
 @option(
     "--upload-landing",
     metavar="DIR",
