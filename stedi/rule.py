@@ -18,6 +18,7 @@ from stedi.contracts import Column, Table
 __all__ = [
     "FLAT",
     "MAX_LINE_CHARS",
+    "PARTS",
     "REASONS",
     "TRIM",
     "has_key",
@@ -58,11 +59,27 @@ _LEXICAL = {
 
 
 def _object(pair: str) -> str:
-    return rf"{_WS}\{{{_WS}(?:{pair}(?:{_WS},{_WS}{pair})*)?{_WS}\}}{_WS}"
+    # no two loops over blanks side by side: backtracking engines would try every way to share a long run of them
+    return rf"{_WS}\{{{_WS}(?:{pair}{_WS}(?:,{_WS}{pair}{_WS})*)?\}}{_WS}"
 
 
-FLAT = _object(f"{_KEY}{_WS}:{_WS}(?:{_STRING}|{_NUMBER}|true|false|null)")
+_PAIR = f"{_KEY}{_WS}:{_WS}(?:{_STRING}|{_NUMBER}|true|false|null)"
+FLAT = _object(_PAIR)
 """A strict RFC 8259 object whose values are scalars; whole-line match."""
+
+PARTS = {
+    "WS": _WS,
+    "CHAR": _CHARS,
+    "ESCAPE": _ESCAPE,
+    "TEXT": _STRING,
+    "FILLED_TEXT": _FILLED_STRING,
+    "INTEGER": _LEXICAL["BIGINT"],
+    "DOUBLE": _LEXICAL["DOUBLE"],
+    "NUMBER": _NUMBER,
+    "KEY": _KEY,
+    "PAIR": _PAIR,
+}
+"""What the expressions of this module are made of, smaller ones first, for who wants to write them readably."""
 
 
 def _value(column: Column, *, required: bool) -> str:

@@ -1,10 +1,15 @@
-"""The Glue job scripts, one a table, written from the zone SQL, the contracts and the reading rule."""
+"""The Glue job scripts, one a table: written from the zone SQL, the contracts and the reading rule.
+
+A script needs nothing but what its version of Glue has. Its helpers are the modules of `stedi.glue.parts`, copied as
+text: they are code that is linted, typed and tested like any other, and nothing here runs them.
+"""
 
 from __future__ import annotations
 
 import ast
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -19,104 +24,259 @@ __all__ = ["GLUE", "render"]
 GLUE = {"5.1": "Spark 3.5.6, Python 3.11", "6.0": "Spark 4.1.1, Python 3.13"}
 """The versions of Glue that scripts are rendered for, and what runs there."""
 
-_PARTS = Path(__file__).parent / "parts"
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parents[1]
 _TYPES = {"VARCHAR": "StringType", "BIGINT": "LongType", "DOUBLE": "DoubleType"}
+
+_PARAMETERS = "run_parameters"
+"""The input of a stage that is no table: what the run is told."""
 
 
 def render(glue: str = "5.1") -> dict[str, str]:
     """Return the text of each Glue job script by its file name, in the order of the tables.
 
-    NotPortable where Spark would read the SQL of a zone differently; UsageError for a Glue version that is not known.
+    Every version of Glue gets the same text so far: it avoids what they read differently. NotPortable where Spark would
+    read the SQL of a zone differently; UsageError for a version of Glue not known.
     """
     if glue not in GLUE:
-        raise UsageError(f"Glue {glue} is not known", fix=f"choose {' or '.join(GLUE)}")
-    return {f"{TABLES[name].glue_job}.py": _script(TABLES[name], stage, glue) for name, stage in STAGES.items()}
+        raise UsageError(f"Glue {glue}: scripts are not rendered for it", fix=f"choose {' or '.join(GLUE)}")
+    jobs = (_Job(TABLES[name], stage) for name, stage in STAGES.items())
+    return {f"{job.name}.py": _script(job) for job in jobs}
 
 
-def _script(table: Table, stage: SqlFile, glue: str) -> str:
-    feeds = [TABLES[name] for name in stage.inputs if name in TABLES and TABLES[name].zone == "landing"]
-    tables = [TABLES[name] for name in stage.inputs if name in TABLES and TABLES[name].zone != "landing"]
-    parts = [_part("options"), _part("files"), *([_part("landing")] if feeds else [])]
-    types = sorted({_TYPES[c.type] for t in (table, *feeds) for c in t.columns} | {"StructField", "StructType"})
-    imports = {line for imported, _ in parts for line in imported} | {
-        "from uuid import uuid4",
-        "from awsglue.context import GlueContext",
-        "from awsglue.job import Job",
-        "from pyspark.context import SparkContext",
-        f"from pyspark.sql.types import {', '.join(types)}",
-    }
-    imports -= {"from pyspark.sql.types import StructType"}
-    sections = [
-        f'"""{table.glue_job}: {stage.title}.\n\nAWS Glue {glue} ({GLUE[glue]}).\n"""',
-        "\n".join(sorted(imports)),
-        f'SQL = r"""\n{spark_sql(stage)}"""',
-        f"SCHEMA = {_schema(table)}",
-        *_rule(feeds),
-        *(code for _, code in parts),
-        "\n".join(_body(table, feeds, tables)),
-    ]
-    return "\n\n".join(sections) + "\n"
+@dataclass(frozen=True)
+class _Job:
+    """One job: the table it makes, and what it reads."""
+
+    table: Table
+    stage: SqlFile
+
+    @property
+    def name(self) -> str:
+        assert self.table.glue_job is not None
+        return self.table.glue_job
+
+    @property
+    def feeds(self) -> list[Table]:
+        return [table for table in self._inputs if table.zone == "landing"]
+
+    @property
+    def tables(self) -> list[Table]:
+        return [table for table in self._inputs if table.zone != "landing"]
+
+    @property
+    def _inputs(self) -> list[Table]:
+        return [table for name, table in TABLES.items() if name in self.stage.inputs]
+
+    @property
+    def is_told(self) -> bool:
+        """Whether the job reads what its run is told."""
+        return _PARAMETERS in self.stage.inputs
+
+    @property
+    def quarantines(self) -> list[Table]:
+        """The feeds whose bad lines this job writes: several jobs may read a feed, the first of them writes."""
+        return [feed for feed in self.feeds if self.table.name == _first_reader(feed)]
 
 
 @cache
-def _part(name: str) -> tuple[tuple[str, ...], str]:
-    """Return the imports and the code of a part."""
-    source = (_PARTS / f"{name}.py").read_text(encoding="utf-8")
-    imports, start = [], 0
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            start = node.end_lineno or 0
-            module = node.module if isinstance(node, ast.ImportFrom) else None
-            if not (module or "").startswith(("stedi", "__future__")):
-                imports.append(ast.unparse(node))
-    return tuple(imports), "\n".join(source.splitlines()[start:]).strip() + "\n"
+def _first_reader(feed: Table) -> str:
+    return next(name for name, stage in STAGES.items() if feed.name in stage.inputs)
+
+
+def _script(job: _Job) -> str:
+    parts = [_part("job")]
+    parts += [_part("landing")] if job.feeds else []
+    parts += [_part("parameters")] if job.is_told else []
+    types = {_TYPES[column.type] for table in (*job.feeds, job.table) for column in table.columns}
+    imports = [
+        ("awsglue.context", "GlueContext"),
+        ("awsglue.job", "Job"),
+        ("pyspark.context", "SparkContext"),
+        ("uuid", "uuid4"),
+        *(("pyspark.sql.types", name) for name in (*types, "StructField", "StructType")),
+        *(entry for part in parts for entry in part.imports),
+    ]
+    head = "\n\n".join(
+        [
+            _docstring(job),
+            _import_lines(imports),
+            f'SQL = """\n{spark_sql(job.stage)}"""',
+            *(f"{_name(feed)}_SCHEMA = {_schema(feed)}" for feed in job.feeds),
+            _own_schema(job),
+            *(["\n".join(_rule(job.feeds))] if job.feeds else []),
+        ]
+    )
+    body = "\n".join(_body(job))
+    return "\n\n\n".join([head, *(part.code for part in parts), body]) + "\n"
+
+
+# the head of a script
+
+
+def _docstring(job: _Job) -> str:
+    source = job.stage.path.relative_to(_ROOT).as_posix()
+    reads = [f"LANDING/{feed.prefix}" for feed in job.feeds] + [f"LAKE/{table.prefix}" for table in job.tables]
+    writes = [f"LAKE/{job.table.prefix}"] + [f"LAKE/_quarantine/{feed.feed}/" for feed in job.quarantines]
+    lines = [
+        f"{job.name}: {job.stage.title}.",
+        "",
+        f"For AWS Glue {_and([f'{version} ({runs})' for version, runs in GLUE.items()])}.",
+        f"Written by `stedi glue render` from {source}: change that and render again.",
+        "",
+        f"Reads {_and(reads)}.",
+        f"Writes {_and(writes)}.",
+        "",
+        "Job arguments:",
+        "  --LAKE                s3://bucket/prefix of the lake",
+    ]
+    if job.feeds:
+        lines.append("  --LANDING             the same of the landing data, where they are not in the lake")
+    if job.is_told:
+        lines.append("  --PSEUDONYM_KEY_PATH  s3://bucket/file with the key of the pseudonyms; else a random one")
+        lines.append("  --CLOCK_SKEW_MS       how far the clocks of a device and its owner's phone may be apart [0]")
+    return '"""' + "\n".join(lines) + '\n"""'
+
+
+def _and(places: Sequence[str]) -> str:
+    return " and ".join([", ".join(places[:-1]), places[-1]] if places[1:] else places)
+
+
+def _name(feed: Table) -> str:
+    return feed.feed.upper()
+
+
+def _own_schema(job: _Job) -> str:
+    alike = [feed for feed in job.feeds if feed.columns == job.table.columns]
+    return f"SCHEMA = {f'{_name(alike[0])}_SCHEMA' if alike else _schema(job.table)}"
 
 
 def _schema(table: Table) -> str:
-    fields = "\n".join(f'        StructField("{c.name}", {_TYPES[c.type]}()),' for c in table.columns)
-    return f"StructType(\n    [\n{fields}\n    ]\n)"
+    fields = "".join(f'        StructField("{column.name}", {_TYPES[column.type]}()),\n' for column in table.columns)
+    return f"StructType(\n    [\n{fields}    ]\n)"
 
 
 def _rule(feeds: Iterable[Table]) -> Iterator[str]:
-    for name in ("BLANK_LINE", "BLANKS", "FLAT", "MAX_LINE_CHARS", "RAW_BYTES_KEPT"):
-        if feeds:
-            yield f"{name} = {getattr(reading, name)!r}"
+    """Yield the reading rule: what is the same for every feed, then what is not."""
+    yield "# The reading rule. A good line is a flat JSON object, which one expression decides; loops over groups are"
+    yield "# possessive (*+), since others recurse and a line with many escapes would overflow the stack of the JVM."
+    yield f'LANDING_FILE = r"{reading.LANDING_FILE}"'
+    yield f'HIDDEN = r"{reading.HIDDEN}"'
+    yield f"MAX_LINE_CHARS = {reading.MAX_LINE_CHARS:_}"
+    yield f"RAW_BYTES_KEPT = {reading.RAW_BYTES_KEPT:_}"
+    yield 'TRIM = "' + repr(reading.TRIM)[1:-1] + '"'
+    yield from reading.constants_text()
+    yield textwrap.dedent(f'''
+
+        def has(key: str, value: str = "") -> str:
+            """Return the expression of a flat line that has a key, with such a value."""
+            found = {reading.HAS_KEY}
+            return {reading.HAS_VALUE} if value else found
+    ''')
     for feed in feeds:
-        yield f"{feed.feed.upper()}_SCHEMA = {_schema(feed)}"
-        yield f"{feed.feed.upper()}_CLEAN = {reading.clean(feed)!r}"
-        refused = "\n".join(f"    {entry!r}," for entry in reading.refused(feed))
-        yield f"{feed.feed.upper()}_REFUSED = [\n{refused}\n]"
+        yield f"\n{_name(feed)}_CLEAN = {reading.clean_text(feed)}"
+        yield "# why another line is refused, in the order tried: reason, what it then has, what it then lacks"
+        yield f"{_name(feed)}_REFUSED = ["
+        yield from map(_entry, reading.refused_text(feed))
+        yield "]"
 
 
-def _body(table: Table, feeds: list[Table], tables: list[Table]) -> Iterator[str]:
-    optional = ["LANDING"] if feeds else []
-    yield f'args = options(["JOB_NAME", "LAKE"], {optional})'
+def _entry(values: Sequence[str]) -> str:
+    """Return a tuple as an entry of a list."""
+    line = f"    ({', '.join(values)}),"
+    if len(line) <= reading.WIDTH:
+        return line
+    return "    (\n" + "".join(f"        {value},\n" for value in values) + "    ),"
+
+
+# the body of a script
+
+
+def _body(job: _Job) -> Iterator[str]:
+    optional = ["LANDING"] if job.feeds else []
+    optional += ["PSEUDONYM_KEY_PATH", "CLOCK_SKEW_MS"] if job.is_told else []
+    yield f'args = options(["JOB_NAME", "LAKE"], [{", ".join(map(_text, optional))}])'
     yield 'lake = args["LAKE"].rstrip("/")'
-    if feeds:
+    if job.feeds:
         yield 'landing = args.get("LANDING", lake).rstrip("/")'
-    yield textwrap.dedent("""
+    yield textwrap.dedent(f"""
         glue = GlueContext(SparkContext.getOrCreate())
         spark = glue.spark_session
-        spark.conf.set("spark.sql.ansi.enabled", "true")
-        spark.conf.set("spark.sql.session.timeZone", "UTC")
-        spark.conf.set("spark.sql.parquet.compression.codec", "zstd")
+        for setting, value in SETTINGS.items():
+            spark.conf.set(setting, value)
         job = Job(glue)
         job.init(args["JOB_NAME"], args)
         """)
-    yield f'remove(spark, f"{{lake}}/_stedi/glue/{table.glue_job}")'
-    yield f'staging = f"{{lake}}/_stedi/glue/{table.glue_job}/{{uuid4().hex}}"\n'
-    for source in tables:
-        yield f'read_table(spark, f"{{lake}}/{source.prefix}").createOrReplaceTempView("{source.name}")'
-    for feed in feeds:
-        name, upper = feed.feed, feed.feed.upper()
-        yield f'{name} = read_feed(spark, landing, "{feed.prefix}", {upper}_SCHEMA, {upper}_CLEAN, {upper}_REFUSED)'
-        yield f'good_rows({name}).createOrReplaceTempView("{feed.name}")'
-        yield f'bad_lines({name}).write.parquet(f"{{staging}}/quarantine/{name}")'
-    yield 'spark.sql(SQL).write.parquet(f"{staging}/table")'
-    yield 'rows = check(spark, f"{staging}/table", SCHEMA)'
-    for feed in feeds:
-        yield f'replace(spark, f"{{staging}}/quarantine/{feed.feed}", f"{{lake}}/_quarantine/{feed.feed}")'
-    yield f'replace(spark, f"{{staging}}/table", f"{{lake}}/{table.prefix}")'
+    for table in job.tables:
+        yield f'read_table(spark, f"{{lake}}/{table.prefix}").createOrReplaceTempView("{table.name}")'
+    if job.is_told:
+        yield 'told = run_parameters(spark, args.get("PSEUDONYM_KEY_PATH"), args.get("CLOCK_SKEW_MS", "0"))'
+        yield f'told.createOrReplaceTempView("{_PARAMETERS}")'
+    for feed in job.feeds:
+        constants = ", ".join(f"{_name(feed)}_{what}" for what in ("SCHEMA", "CLEAN", "REFUSED"))
+        yield f'lines = read_lines(spark, landing, "{feed.prefix}")'
+        yield f"{feed.feed} = decide(lines, {constants})"
+        yield f'good_rows({feed.feed}).createOrReplaceTempView("{feed.name}")'
+        yield f'report("{feed.feed}", {feed.feed})'
+    yield textwrap.dedent(f"""
+        # what the lake holds is left alone until everything new is written
+        staging = f"{{lake}}/_stedi/glue/{job.name}"
+        remove(spark, staging)
+        staged = f"{{staging}}/{{uuid4().hex}}"
+        rows = stage(spark, spark.sql(SQL), SCHEMA, f"{{staged}}/table")""")
+    for feed in job.quarantines:
+        yield f'bad_lines({feed.feed}).write.parquet(f"{{staged}}/{feed.feed}")'
+    for feed in job.quarantines:
+        yield f'replace(spark, f"{{lake}}/_quarantine/{feed.feed}", f"{{staged}}/{feed.feed}")'
+    yield f'replace(spark, f"{{lake}}/{job.table.prefix}", f"{{staged}}/table")'
     yield "remove(spark, staging)"
-    yield f'print(f"{table.name}: {{rows:,}} rows")'
+    for feed in job.feeds:
+        yield f"{feed.feed}.unpersist()"
+    yield f'print(f"{job.table.name}: {{rows:,}} rows")'
     yield "job.commit()"
+
+
+def _text(name: str) -> str:
+    return f'"{name}"'
+
+
+# the helpers of a script
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A module of `stedi.glue.parts`: (module, name) of what it imports, and its code."""
+
+    imports: tuple[tuple[str, str], ...]
+    code: str
+
+
+@cache
+def _part(name: str) -> _Part:
+    source = (_HERE / "parts" / f"{name}.py").read_text(encoding="utf-8")
+    imports: list[tuple[str, str]] = []
+    start = 0
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            start = node.end_lineno or 0
+            module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
+            # what is imported from stedi stands in the script, and annotations are evaluated there
+            if not module.startswith(("stedi", "__future__")):
+                imports += [(module, f"{n.name} as {n.asname}" if n.asname else n.name) for n in node.names]
+    return _Part(tuple(imports), "\n".join(source.splitlines()[start:]).strip())
+
+
+def _import_lines(imports: Iterable[tuple[str, str]]) -> str:
+    """Return import statements in the usual order: the standard library, a blank line, the others."""
+    found: dict[str, set[str]] = {}
+    for module, name in imports:
+        found.setdefault(f"{module} {name}" if " as " in name else module, set()).add(name)
+    blocks: tuple[list[str], list[str]] = ([], [])
+    for key, names in sorted(found.items()):
+        module = key.split(" ")[0]
+        theirs = module.startswith(("awsglue", "pyspark"))
+        lines = (
+            [f"from {module} import {', '.join(sorted(names))}"] if module else [f"import {n}" for n in sorted(names)]
+        )
+        blocks[theirs].extend(lines)
+    return "\n\n".join("\n".join(block) for block in blocks)

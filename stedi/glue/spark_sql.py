@@ -2,38 +2,60 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import takewhile
 
 import sqlglot
-from sqlglot.tokenizer_core import TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from stedi.glue.portability import check
 from stedi.stages import SqlFile
 
 __all__ = ["spark_sql"]
 
-_WIDTH = 110
+_WIDTH = 80
 
 # their text is not the language's but the author's
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER)
 
+_SPELLED = {"varchar": "string", "//": "div"}
+
 
 def spark_sql(stage: SqlFile) -> str:
-    """Return the query of a stage in Spark SQL, below the header comment of its file.
+    """Return the query of a stage in Spark SQL, with its comments.
 
-    NotPortable where Spark would read something of it differently, or not at all.
+    It is what sqlglot makes of it. Where that differs from the file only in how Spark spells some words, the file's own
+    lines are kept, since they are written to be read. NotPortable where Spark would read something differently.
     """
-    query = check(stage)
-    text = query.sql(
+    generated = check(stage).sql(
         "spark", pretty=True, indent=4, pad=4, normalize_functions="lower", comments=False, max_text_width=_WIDTH
     )
+    respelled = _respelled(stage.sql)
+    if sqlglot.parse_one(respelled, dialect="spark") == sqlglot.parse_one(generated, dialect="spark"):
+        return respelled
     header = takewhile(lambda line: line.startswith("--"), stage.sql.splitlines())
-    return "\n".join([*header, _lower(text)]) + "\n"
+    return "\n".join([*header, _lower(generated)]) + "\n"
+
+
+def _respelled(text: str) -> str:
+    """Return the text of a file with the words that Spark spells otherwise replaced."""
+    at, pieces = 0, []
+    for token in sqlglot.tokenize(text, dialect="duckdb"):
+        if (word := _word(token)) is not None:
+            pieces += [text[at : token.start], word]
+            at = token.end + 1
+    return "".join([*pieces, text[at:]])
+
+
+def _word(token: Token) -> str | None:
+    if token.token_type == TokenType.IDENTIFIER:
+        return f"`{token.text}`"
+    return None if token.token_type == TokenType.STRING else _SPELLED.get(token.text.lower())
 
 
 def _lower(text: str) -> str:
     """Return Spark SQL with its keywords in lower case."""
     for token in sqlglot.tokenize(text, dialect="spark"):
-        if token.token_type not in _NAMES:
+        if token.token_type not in _NAMES or token.text in ("CAST", "TRY_CAST"):
             text = text[: token.start] + text[token.start : token.end + 1].lower() + text[token.end + 1 :]
     return text

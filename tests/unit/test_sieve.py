@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 import strategies
 
 from stedi import sieve as sieve_module
-from stedi.contracts import FEEDS
+from stedi.contracts import FEEDS, Table
 from stedi.errors import EnvironmentFault
 from stedi.rule import MAX_LINE_CHARS
 from stedi.sieve import RAW_BYTES_KEPT, UNKNOWN_KEYS_KEPT, BadLine, Judge, Sieved, sieve
@@ -119,6 +120,14 @@ def test_a_long_line_of_invalid_bytes_is_too_long(file: Path) -> None:
 
 
 # whole files
+
+
+@pytest.mark.parametrize("feed", FEEDS, ids=lambda feed: feed.feed)
+@pytest.mark.parametrize("line", [b"{%b", b"{%bx", b'{"a"%b', b'{"a":%b', b'{"a":1%b', b'{"a":1,%b', b'{"a":1%b,"a":1'])
+def test_a_line_of_many_blanks_is_decided_at_once(line: bytes, feed: Table) -> None:
+    started = time.perf_counter()
+    assert Judge(feed).reason(line % (b" " * 900_000), set()) == "not_flat_json"
+    assert time.perf_counter() - started < 5  # minutes, where two loops of an expression share the blanks
 
 
 def test_blank_lines_are_no_lines_but_count_in_line_numbers(file: Path) -> None:

@@ -1,1 +1,1 @@
-"""What job scripts are assembled from: `stedi.glue.render` reads their text, stedi imports nothing of it."""
+"""The helpers of a job script: `stedi.glue.render` copies their text, stedi imports nothing of it."""
