@@ -52,6 +52,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
     "doctor": {**_ON_S3, "lake": PLACE, "json": FLAG},
     "cache show": {"bucket": TEXT, "cache_dir": PLACE, "cache_size": TEXT, "json": FLAG},
     "cache clear": {"bucket": TEXT, "cache_dir": PLACE, "json": FLAG},
+    "glue render": {"out": PLACE, "glue": ("5.1", "6.0"), "check": FLAG, "json": FLAG},
     "glue ddl": {"lake": PLACE, "database": TEXT, "json": FLAG},
     "glue release": {
         "lake": PLACE,

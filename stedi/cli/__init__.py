@@ -23,6 +23,7 @@ COMMANDS = {
     "cache show": "Show what is kept, bucket by bucket.",
     "cache clear": "Remove what is kept.",
     "glue": "The AWS side: tables, infrastructure, releases and runs of the Glue jobs.",
+    "glue render": "Write the Glue job scripts, one a table.",
     "glue ddl": "Print the statements that make the tables in Athena.",
     "glue release": "Bring scripts, tables and jobs into AWS, and landing data where asked.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",

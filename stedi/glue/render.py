@@ -118,6 +118,12 @@ def _docstring(job: _Job) -> str:
     source = job.stage.path.relative_to(_ROOT).as_posix()
     reads = [f"LANDING/{feed.prefix}" for feed in job.feeds] + [f"LAKE/{table.prefix}" for table in job.tables]
     writes = [f"LAKE/{job.table.prefix}"] + [f"LAKE/_quarantine/{feed.feed}/" for feed in job.quarantines]
+    told = {"--LAKE": "s3://bucket/prefix of the lake"}
+    if job.feeds:
+        told["--LANDING"] = "the same of the landing data, where they are not in the lake"
+    if job.is_told:
+        told["--PSEUDONYM_KEY_PATH"] = "s3://bucket/file with the key of the pseudonyms; else a random one"
+        told["--CLOCK_SKEW_MS"] = "how far the clocks of a device and its owner's phone may be apart [0]"
     lines = [
         f"{job.name}: {job.stage.title}.",
         "",
@@ -128,13 +134,8 @@ def _docstring(job: _Job) -> str:
         f"Writes {_and(writes)}.",
         "",
         "Job arguments:",
-        "  --LAKE                s3://bucket/prefix of the lake",
+        *(f"  {name:<{max(map(len, told))}}  {meaning}" for name, meaning in told.items()),
     ]
-    if job.feeds:
-        lines.append("  --LANDING             the same of the landing data, where they are not in the lake")
-    if job.is_told:
-        lines.append("  --PSEUDONYM_KEY_PATH  s3://bucket/file with the key of the pseudonyms; else a random one")
-        lines.append("  --CLOCK_SKEW_MS       how far the clocks of a device and its owner's phone may be apart [0]")
     return '"""' + "\n".join(lines) + '\n"""'
 
 
@@ -199,7 +200,7 @@ def _body(job: _Job) -> Iterator[str]:
     yield 'lake = args["LAKE"].rstrip("/")'
     if job.feeds:
         yield 'landing = args.get("LANDING", lake).rstrip("/")'
-    yield textwrap.dedent(f"""
+    yield textwrap.dedent("""
         glue = GlueContext(SparkContext.getOrCreate())
         spark = glue.spark_session
         for setting, value in SETTINGS.items():

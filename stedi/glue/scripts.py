@@ -40,7 +40,7 @@ def write(folder: Path, scripts: Mapping[str, str]) -> dict[str, State]:
 
 
 def drift(folder: Path, scripts: Mapping[str, str]) -> str:
-    """Return what would have to change for a folder to hold the scripts, as a unified diff; empty where it holds them."""
+    """Return what would have to change for a folder to hold the scripts, as a unified diff; empty if nothing."""
     return "".join(_drift(folder, scripts))
 
 

@@ -79,7 +79,7 @@ def bad_lines(lines: DataFrame) -> DataFrame:
 
 def report(feed: str, lines: DataFrame) -> None:
     """Say how many lines of a feed are good, and how many are not for which reason."""
-    counts = dict(lines.groupBy("reason").count().collect())
+    counts: dict[str | None, int] = dict(lines.groupBy("reason").count().collect())
     rows = counts.pop(None, 0)
     print(f"{feed}: {rows + sum(counts.values()):,} lines, {rows:,} rows, {sum(counts.values()):,} in quarantine")
     for reason, count in sorted(counts.items()):
