@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from parity.context import Context
+from parity.context import Context, Known
 from parity.difference import DIFFERING, SIDES, Difference
 from parity.fingerprint import Fingerprint
 from parity.pairing import Column, Pairing
@@ -57,6 +57,12 @@ class Case:
         return STAGES[self.name].inputs if self.name in STAGES else ()
 
     @property
+    def others(self) -> list[Known]:
+        """The tables of the context but the one that is compared, its inputs first."""
+        found = [known for known in self.context if known.name != self.name]
+        return sorted(found, key=lambda known: known.name not in self.inputs)
+
+    @property
     def multiplied(self) -> Side | None:
         """The side on which rows stand more often, where that is all that differs."""
         rows = self.rows
@@ -65,8 +71,9 @@ class Case:
         return Side.LEFT if rows.left_more else Side.RIGHT
 
     def label(self, side: Side) -> str:
-        """Return what a side is called."""
-        return self.labels[0] if side is Side.LEFT else self.labels[1]
+        """Return what a side is called in a sentence."""
+        label = self.labels[0] if side is Side.LEFT else self.labels[1]
+        return f"the {label}" if label == str(side) else label
 
     def only(self, side: Side) -> int:
         """Return how many rows stand on one side only."""

@@ -6,6 +6,7 @@ differ the full difference, bounded in memory, and the search for the cause.
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
@@ -64,13 +65,14 @@ def compare(
         tempfile.TemporaryDirectory(prefix="stedi-parity-", ignore_cleanup_errors=True) as folder,
         Engine(memory_limit=memory_limit or MEMORY_LIMIT, spill=Path(folder), in_order=False) as engine,
     ):
+        names = _named(left, f"{name}, {labels[0]}"), _named(right, f"{name}, {labels[1]}")
         places = [
-            open_source(engine, view, data, f"{name}, {label}", folder=Path(folder), options=options)
-            for view, data, label in zip(("left_table", "right_table"), (left, right), labels, strict=True)
+            open_source(engine, view, data, what, folder=Path(folder), options=options)
+            for view, data, what in zip(("left_table", "right_table"), (left, right), names, strict=True)
         ]
         first, second = places
         if first is None or second is None:
-            return _missing(engine, name, places, labels)
+            return _missing(engine, name, places, names)
         case = _case(
             engine,
             name,
@@ -212,10 +214,15 @@ def _notes(case: Case) -> tuple[str, ...]:
     return tuple(f"{pair.name}: {pair.note}" for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
 
 
-def _missing(engine: Engine, name: str, places: Sequence[Source | None], labels: tuple[str, str]) -> TableVerdict:
+def _named(data: Data, otherwise: str) -> str:
+    """Return what to call a side in errors: the place it is at, where it has one."""
+    return os.fspath(data) if isinstance(data, str | os.PathLike) else otherwise
+
+
+def _missing(engine: Engine, name: str, places: Sequence[Source | None], names: Sequence[str]) -> TableVerdict:
     counts = [None if place is None else _count(engine, place) for place in places]
-    where = " and on the ".join(label for label, place in zip(labels, places, strict=True) if place is None)
-    return missing(name, f"{name}: there is no table on the {where}", left_rows=counts[0], right_rows=counts[1])
+    where = " and ".join(what for what, place in zip(names, places, strict=True) if place is None)
+    return missing(name, f"{where}: there is no table", left_rows=counts[0], right_rows=counts[1])
 
 
 def _count(engine: Engine, source: Source) -> int:

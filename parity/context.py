@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from parity.sources import Data, Source, open_source
+from stedi.contracts import TABLES
 from stedi.engine import Engine, quoted
 from stedi.errors import StediError
 from stedi.storage import Options
 
-__all__ = ["Context", "Known"]
+__all__ = ["Context", "Known", "lake_context"]
 
 
 class Known:
@@ -64,3 +65,8 @@ class Context:
         except StediError:
             return None
         return Known(name, source) if source else None
+
+
+def lake_context(lake: str) -> dict[str, Data]:
+    """Return where the tables of a lake lie, landing too: what a comparison takes as context."""
+    return {name: f"{lake.rstrip('/')}/{table.prefix}" for name, table in TABLES.items()}

@@ -201,7 +201,8 @@ class Example:
 class TableVerdict:
     """The comparison of one table.
 
-    `problem` says why it is missing or failed. `causes` are all that the evidence fits, the most specific first;
+    `problem` says why it is missing or failed. `causes` are all that the evidence fits, the most specific first (of
+    tables that are the same it can be row order, which is no difference);
     `follows` names the earlier table whose difference this one follows from, or is empty.
     """
 
@@ -228,13 +229,13 @@ class TableVerdict:
 
     @property
     def explanation(self) -> Explanation | None:
-        """The first of the causes."""
-        return self.causes[0] if self.causes else None
+        """The first of the causes of a difference."""
+        return self.causes[0] if self.causes and not self.same else None
 
     @property
     def cause(self) -> Cause | None:
         """The first of the causes, without its evidence."""
-        return self.causes[0].cause if self.causes else None
+        return self.explanation.cause if self.explanation else None
 
 
 def missing(table: str, problem: str, *, fix: str = "", **counts: int | None) -> TableVerdict:

@@ -40,6 +40,9 @@ _DETECTORS: tuple[Callable[[Case], Explanation | None], ...] = (
     columns.changed_values,
 )
 
+_GENERAL = {Cause.MISSING_FILTER, Cause.EXTRA_FILTER, Cause.CHANGED_VALUES}
+"""Causes that only describe the rows that differ: of no use beside one that says why they do."""
+
 
 def find_causes(case: Case) -> tuple[Explanation, ...]:
     """Return every cause that the evidence fits, the most specific first; a cause once, with its best evidence."""
@@ -50,6 +53,8 @@ def find_causes(case: Case) -> tuple[Explanation, ...]:
             found.setdefault(explanation.cause, explanation)
             if explanation.cause is Cause.EMPTY:
                 break
+    if found.keys() - _GENERAL:
+        found = {cause: explanation for cause, explanation in found.items() if cause not in _GENERAL}
     if not found:
         return (Explanation(Cause.OTHER, "no cause of the list fits"),)
     return tuple(found.values())

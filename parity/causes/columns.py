@@ -29,7 +29,7 @@ def case_of_names(case: Case) -> Explanation | None:
         for name in source.spelled.values():
             twin = next((other for other, _ in source.columns if other.lower() == name.lower()), None)
             if twin is not None:
-                evidence = f"the {case.label(side)} has two columns that differ in case only: {twin} and {name}"
+                evidence = f"{case.label(side)} has two columns that differ in case only: {twin} and {name}"
                 return Explanation(Cause.CASE_OF_NAMES, evidence, side)
     for number, column in enumerate(case.columns):
         if column.left and column.right and column.left != column.right:
@@ -39,7 +39,7 @@ def case_of_names(case: Case) -> Explanation | None:
                 names = column.left, column.right
                 own, other = names if side is Side.LEFT else names[::-1]
                 evidence = (
-                    f"the {case.label(side)} spells {other} as {own}, and all {case.print(side).rows:,} values of it "
+                    f"{case.label(side)} spells {other} as {own}, and all {case.print(side).rows:,} values of it "
                     f"are NULL: its reader takes names as they are spelled"
                 )
                 return Explanation(Cause.CASE_OF_NAMES, evidence, side)
@@ -59,7 +59,7 @@ def renamed_column(case: Case) -> Explanation | None:
     prints = [fingerprint(case.engine, view, "renamed columns") for view in ("left_renamed", "right_renamed")]
     rows = "the rows are the same under both names" if prints[0] == prints[1] else "both hold the same values"
     return Explanation(
-        Cause.RENAMED_COLUMN, f"on the {case.label(Side.RIGHT)} {names}: {rows}", Side.RIGHT, {"columns": len(found)}
+        Cause.RENAMED_COLUMN, f"on {case.label(Side.RIGHT)} {names}: {rows}", Side.RIGHT, {"columns": len(found)}
     )
 
 
@@ -107,7 +107,7 @@ def _unpaired(case: Case, state: State, cause: Cause, verb: str) -> Explanation 
     names = [pair.name for pair in case.pairing.pairs if pair.state is state and pair.name not in renamed]
     if not names:
         return None
-    evidence = f"the {case.label(Side.RIGHT)} {verb} {', '.join(names)}"
+    evidence = f"{case.label(Side.RIGHT)} {verb} {', '.join(names)}"
     if case.columns:
         same = "the same" if case.prints[0] == case.prints[1] else "different"
         evidence += f"; in the other {len(case.columns)} columns the rows are {same}"
@@ -143,7 +143,7 @@ def precision(case: Case) -> Explanation | None:
         return None
     side = Side.LEFT if exact[0] else Side.RIGHT
     evidence = (
-        f"every double of the {case.label(side)} is one of 32 bits, and rounded to those the {case.label(side.other)} "
+        f"every double of {case.label(side)} is one of 32 bits, and rounded to those {case.label(side.other)} "
         f"is the same"
     )
     return Explanation(Cause.PRECISION, evidence, side, {"columns": len(doubles)})

@@ -33,9 +33,7 @@ def empty(case: Case) -> Explanation | None:
     """One side has no rows."""
     for side in Side:
         if not case.print(side).rows and case.print(side.other).rows:
-            evidence = (
-                f"the {case.label(side)} has no row, the {case.label(side.other)} {case.print(side.other).rows:,}"
-            )
+            evidence = f"{case.label(side)} has no row, {case.label(side.other)} {case.print(side.other).rows:,}"
             return Explanation(Cause.EMPTY, evidence, side)
     return None
 
@@ -53,14 +51,14 @@ def wrong_source(case: Case) -> Explanation | None:
         if known.name != case.name and names == set(known.types):
             if _holds(case, known):
                 return _is_table(case, known)
-            evidence = f"the {case.label(Side.RIGHT)} has the columns of {known.name}, not those of {case.name}"
+            evidence = f"{case.label(Side.RIGHT)} has the columns of {known.name}, not those of {case.name}"
             return Explanation(Cause.WRONG_SOURCE, evidence, Side.RIGHT, {"table": known.name})
     return None
 
 
 def _is_table(case: Case, known: Known) -> Explanation:
     rows = case.print(Side.RIGHT).rows
-    evidence = f"the {case.label(Side.RIGHT)} is {known.name}: the same {rows:,} rows"
+    evidence = f"{case.label(Side.RIGHT)} is {known.name}: the same {rows:,} rows"
     if case.inputs:
         evidence += f", while {case.name} is made from {' and '.join(case.inputs)}"
     return Explanation(Cause.WRONG_SOURCE, evidence, Side.RIGHT, {"table": known.name})
@@ -111,7 +109,7 @@ def other_filter_table(case: Case) -> Explanation | None:
                 continue
             if fingerprint(case.engine, "filtered_rows", known.name) == case.print(Side.RIGHT):
                 evidence = (
-                    f"the {case.label(Side.RIGHT)} holds the rows of {base.name} whose {case.name_of(own)} stands in "
+                    f"{case.label(Side.RIGHT)} holds the rows of {base.name} whose {case.name_of(own)} stands in "
                     f"{known.name}, which {case.name} does not read"
                 )
                 return Explanation(Cause.WRONG_SOURCE, evidence, Side.RIGHT, {"table": known.name})
@@ -145,8 +143,8 @@ def missing_dedupe_of_input(case: Case) -> Explanation | None:
         )
         if not wrong:
             evidence = (
-                f"rows that are repeated on the {case.label(side)} ({case.rows.repeated:,}) stand there as often as in "
-                f"{known.name}: only the {case.label(side.other)} made them distinct"
+                f"rows that are repeated on {case.label(side)} ({case.rows.repeated:,}) stand there as often as in "
+                f"{known.name}: only {case.label(side.other)} made them distinct"
             )
             cause = Cause.MISSING_DEDUPE if side is Side.RIGHT else Cause.EXTRA_DEDUPE
             return Explanation(cause, evidence, Side.RIGHT, {"rows": case.surplus(side), "table": known.name})
@@ -160,7 +158,7 @@ def extra_dedupe(case: Case) -> Explanation | None:
         [repeated] = case.ask("select exists (select 1 from right_rows group by h1, h2 having count(*) > 1)")
         if not repeated:
             evidence = (
-                f"the {right} holds every row once, also those that are repeated on the {case.label(Side.LEFT)} "
+                f"{right} holds every row once, also those that are repeated on {case.label(Side.LEFT)} "
                 f"({case.rows.left_more:,})"
             )
             return Explanation(Cause.EXTRA_DEDUPE, evidence, Side.RIGHT, {"rows": case.rows.left_surplus})
@@ -175,8 +173,8 @@ def extra_dedupe(case: Case) -> Explanation | None:
     for at, before, after in zip(numbers, left, kept, strict=True):
         if before == after == rows:
             evidence = (
-                f"the {right} holds one row for each {case.columns[at].name}, and leaves out "
-                f"the rows of the {case.label(Side.LEFT)} that repeat one ({case.rows.left_only:,})"
+                f"{right} holds one row for each {case.columns[at].name}, and leaves out "
+                f"the rows of {case.label(Side.LEFT)} that repeat one ({case.rows.left_only:,})"
             )
             return Explanation(Cause.EXTRA_DEDUPE, evidence, Side.RIGHT, {"rows": case.rows.left_only})
     return None
@@ -187,7 +185,7 @@ def missing_dedupe(case: Case) -> Explanation | None:
     if case.multiplied is not Side.RIGHT or case.ask(f"select max(nl) from {DELTA}")[0] != 1:
         return None
     evidence = (
-        f"rows that are repeated on the {case.label(Side.RIGHT)} ({case.rows.right_more:,}) stand once on the "
+        f"rows that are repeated on {case.label(Side.RIGHT)} ({case.rows.right_more:,}) stand once on the "
         f"{case.label(Side.LEFT)}: made distinct, the rows are the same"
     )
     return Explanation(Cause.MISSING_DEDUPE, evidence, Side.RIGHT, {"rows": case.rows.right_surplus})

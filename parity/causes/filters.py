@@ -42,9 +42,9 @@ def consent_date_filter(case: Case) -> Explanation | None:
                 )
                 if not early:
                     evidence = (
-                        f"all rows that only the {case.label(side)} has ({case.only(side):,}) were read before their "
+                        f"all rows that only {case.label(side)} has ({case.only(side):,}) were read before their "
                         f"owner agreed ({case.name_of(instant)} against {CONSENT} of {customers.name}), and none of "
-                        f"the {case.label(side.other)} was"
+                        f"{case.label(side.other)} was"
                     )
                     return Explanation(Cause.CONSENT_DATE_FILTER, evidence, side.other, {"rows": case.only(side)})
     return None
@@ -58,7 +58,7 @@ def missing_consent_filter(case: Case) -> Explanation | None:
         found = _without_consent(case, side)
         if found:
             evidence = (
-                f"all rows that only the {case.label(side)} has ({case.only(side):,}) are of customers who did not "
+                f"all rows that only {case.label(side)} has ({case.only(side):,}) are of customers who did not "
                 f"agree to research, {found}"
             )
             return Explanation(Cause.MISSING_CONSENT_FILTER, evidence, side, {"rows": case.only(side)})
@@ -76,7 +76,7 @@ def _undated(case: Case, side: Side) -> str:
         return ""
     [dated] = case.ask(f"select count(*) filter ({date} > 0) from {case.only_in(side)}")
     [undated] = case.ask(f"select count(*) filter ({date} is null or {date} <= 0) from {case.view(side.other)}")
-    return "" if dated or undated else f"by their {CONSENT}, which no row of the {case.label(side.other)} lacks"
+    return "" if dated or undated else f"by their {CONSENT}, which no row of {case.label(side.other)} lacks"
 
 
 def _withdrawn(case: Case, side: Side) -> str:
@@ -92,7 +92,7 @@ def _withdrawn(case: Case, side: Side) -> str:
     )
     if agreeing:
         return ""
-    return f"by email, of which the {case.label(side.other)} has none; {withdrew:,} of them once did and withdrew"
+    return f"by email, of which {case.label(side.other)} has none; {withdrew:,} of them once did and withdrew"
 
 
 def _not_agreeing(case: Case, side: Side) -> str:
@@ -102,7 +102,10 @@ def _not_agreeing(case: Case, side: Side) -> str:
     by = [(own, theirs) for own, customer in owners(case).items() if (theirs := customers.column(customer))]
     if not by:
         return ""
-    agreed = " and ".join(f"{own} in (select {theirs} from {customers.view})" for own, theirs in by)
+    refused = " or ".join(
+        f"({own} is not null and {own} not in (select {theirs} from {customers.view} where {theirs} is not null))"
+        for own, theirs in by
+    )
     customer = "true"
     if landed is not None:
         customer = " or ".join(
@@ -111,7 +114,9 @@ def _not_agreeing(case: Case, side: Side) -> str:
             if (column := landed.column(name))
         )
     # who is no customer at all did not refuse either
-    [others] = case.ask(f"select count(*) filter (({agreed}) or not ({customer})) from {case.only_in(side)}")
+    [others] = case.ask(
+        f"select count(*) filter (not coalesce(({refused}) and ({customer}), false)) from {case.only_in(side)}"
+    )
     return "" if others else f"by {' and '.join(case.name_of(own) for own, _ in by)} against {customers.name}"
 
 
@@ -120,7 +125,7 @@ def missing_filter(case: Case) -> Explanation | None:
     side = Side.RIGHT
     if not case.only(side) or case.only(side.other) or case.surplus(side.other):
         return None
-    evidence = f"the {case.label(side)} has more rows ({case.only(side):,}) and lacks none"
+    evidence = f"{case.label(side)} has more rows ({case.only(side):,}) and lacks none"
     for name in case.inputs:
         known = case.context.get(name)
         if known is not None and all(known.column(column.name) for column in case.columns):
@@ -135,7 +140,7 @@ def extra_filter(case: Case) -> Explanation | None:
     lacking = case.only(Side.LEFT)
     if not lacking or case.only(Side.RIGHT) or case.surplus(Side.RIGHT) or not case.print(Side.RIGHT).rows:
         return None
-    evidence = f"the {case.label(Side.RIGHT)} lacks rows ({lacking:,}) and has none more{_mark(case, Side.LEFT)}"
+    evidence = f"{case.label(Side.RIGHT)} lacks rows ({lacking:,}) and has none more{_mark(case, Side.LEFT)}"
     return Explanation(Cause.EXTRA_FILTER, evidence, Side.RIGHT, {"rows": lacking})
 
 
@@ -149,17 +154,16 @@ def _mark(case: Case, side: Side) -> str:
 
 
 def truncated(case: Case) -> Explanation | None:
-    """One side is the start of the other: its first rows as they are stored, or all up to a value of a column."""
-    for side in (Side.RIGHT, Side.LEFT):
-        rows = case.print(side).rows
-        if not rows or case.only(side) or case.surplus(side) or not case.only(side.other):
-            continue
-        where = _cut(case, side)
-        if where:
-            lacking = case.only(side.other) + case.surplus(side.other)
-            evidence = f"the {case.label(side)} lacks rows ({lacking:,}) and has none more: {where}"
-            return Explanation(Cause.TRUNCATED, evidence, side, {"rows": lacking})
-    return None
+    """The right is the start of the left: its first rows as they are stored, or all up to a value of a column."""
+    side = Side.RIGHT
+    if not case.print(side).rows or case.only(side) or case.surplus(side) or not case.only(side.other):
+        return None
+    where = _cut(case, side)
+    if not where:
+        return None
+    lacking = case.only(side.other) + case.surplus(side.other)
+    evidence = f"{case.label(side)} lacks rows ({lacking:,}) and has none more: {where}"
+    return Explanation(Cause.TRUNCATED, evidence, side, {"rows": lacking})
 
 
 def _cut(case: Case, side: Side) -> str:
@@ -168,7 +172,7 @@ def _cut(case: Case, side: Side) -> str:
     first = case.ask(f"select count(*), sum(h1), sum(h2) from (select h1, h2 from {whole} limit {rows.rows})")
     case.engine.run("order", "set preserve_insertion_order = false")
     if first == (rows.rows, rows.first, rows.second):
-        return f"it is the first {rows.rows:,} rows of the {case.label(side.other)} as they are stored"
+        return f"it is the first {rows.rows:,} rows of {case.label(side.other)} as they are stored"
     for at, column in enumerate(case.columns):
         if column.type not in _SORTED:
             continue

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from parity.case import Case
 from parity.causes.roles import CONSENT, instants, join_columns
+from parity.context import Known
 from parity.difference import DELTA, DIFFERING
 from parity.verdict import Cause, Explanation, Side
 
@@ -29,8 +32,8 @@ def outer_join(case: Case) -> Explanation | None:
         if not [n for n in padded if n.lower() != CONSENT.lower() and (required is None or n.lower() in required)]:
             continue
         evidence = (
-            f"all rows that only the {case.label(side)} has ({case.only(side):,}) hold NULL in {', '.join(padded)}, "
-            f"as an outer join leaves what matches nothing; no row of the {case.label(side.other)} does"
+            f"all rows that only {case.label(side)} has ({case.only(side):,}) hold NULL in {', '.join(padded)}, "
+            f"as an outer join leaves what matches nothing; no row of {case.label(side.other)} does"
         )
         return Explanation(Cause.OUTER_JOIN, evidence, side, {"rows": case.only(side)})
     return None
@@ -53,9 +56,9 @@ def timestamp_join(case: Case) -> Explanation | None:
             [foreign_kept] = case.ask(f"select count(*) filter (not {owned}) from {case.view(side.other)}")
             if own_extra == 0 and foreign_kept == 0:
                 evidence = (
-                    f"all rows that only the {case.label(side)} has ({case.only(side):,}) pair a device with another "
-                    f"customer's phone (by {known.name}), and none of the {case.label(side.other)} does: it joins on "
-                    f"the owner too, the {case.label(side)} on the instant alone"
+                    f"all rows that only {case.label(side)} has ({case.only(side):,}) pair a device with another "
+                    f"customer's phone (by {known.name}), and none of {case.label(side.other)} does: it joins on "
+                    f"the owner too, {case.label(side)} on the instant alone"
                 )
                 return Explanation(Cause.TIMESTAMP_JOIN, evidence, side.other, {"rows": case.only(side)})
     return None
@@ -67,36 +70,42 @@ def fan_out(case: Case) -> Explanation | None:
     if side is None:
         return None
     more, once = ("nl", "nr") if side is Side.LEFT else ("nr", "nl")
-    for known in case.context:
-        if known.name == case.name:
-            continue
-        for own, theirs, words in join_columns(case, known):
-            counts = f"(select {theirs} as k, count(*) as n from {known.view} group by k)"
-            wrong, rows = case.ask(
-                f"select count(*) filter (k.n is null or d.{more} <> d.{once} * k.n), count(*) from {DIFFERING} as d "
-                f"left join {counts} as k on d.{own} = k.k"
-            )
-            if wrong or not rows:
-                continue
-            [total] = case.ask(f"select sum(k.n) from {case.view(side.other)} as r join {counts} as k on r.{own} = k.k")
-            if total == case.print(side).rows:
-                evidence = (
-                    f"every row of the {case.label(side.other)} stands on the {case.label(side)} once for each row of "
-                    f"{known.name} that it matches: a join on {words} multiplies it"
-                )
-                return Explanation(Cause.FAN_OUT, evidence, side, _factor(case, more, once))
+    found = [words for known in case.others for words in _multiplying(case, side, known)]
+    if found:
+        evidence = (
+            f"every row of {case.label(side.other)} stands on {case.label(side)} once for each row it matches in a "
+            f"join on {found[0]}"
+        )
+        evidence += f" (or on {', or on '.join(found[1:])}: as many)" if found[1:] else ""
+        return Explanation(Cause.FAN_OUT, evidence, side, _factor(case, more, once))
     least, most, rows = case.ask(
         f"select min({more} / {once}), max({more} / {once}), sum({once}) from {DELTA} where {once} > 0"
     )
     if least != most or least != int(least) or rows != case.print(side.other).rows:
         return None
-    evidence = f"every row of the {case.label(side.other)} stands {int(least):,} times on the {case.label(side)}"
+    evidence = f"every row of {case.label(side.other)} stands {int(least):,} times on {case.label(side)}"
     evidence += (
         "; no column of the context's tables has that many rows for each"
         if case.context
         else "; which join does it can be told with the other tables as context"
     )
     return Explanation(Cause.FAN_OUT, evidence, side, _factor(case, more, once))
+
+
+def _multiplying(case: Case, side: Side, known: Known) -> Iterator[str]:
+    """Yield the joins with a table that give just the rows of a side from those of the other."""
+    more, once = ("nl", "nr") if side is Side.LEFT else ("nr", "nl")
+    for own, theirs, words in join_columns(case, known):
+        counts = f"(select {theirs} as k, count(*) as n from {known.view} group by k)"
+        wrong, rows = case.ask(
+            f"select count(*) filter (k.n is null or d.{more} <> d.{once} * k.n), count(*) from {DIFFERING} as d "
+            f"left join {counts} as k on d.{own} = k.k"
+        )
+        if wrong or not rows:
+            continue
+        [total] = case.ask(f"select sum(k.n) from {case.view(side.other)} as r join {counts} as k on r.{own} = k.k")
+        if total == case.print(side).rows:
+            yield words
 
 
 def _factor(case: Case, more: str, once: str) -> dict[str, int | float | str]:

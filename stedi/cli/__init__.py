@@ -27,6 +27,8 @@ COMMANDS = {
     "glue ddl": "Print the statements that make the tables in Athena.",
     "glue release": "Bring scripts, tables and jobs into AWS, and landing data where asked.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
+    "parity": "Whether Glue jobs give the tables that the zone SQL gives.",
+    "parity diff": "Compare two tables, row by row, and say why they differ.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }
 """Every command and group of commands, and the first line of its help, known without loading it."""

@@ -145,7 +145,7 @@ FAULTS = {
         Cause.FAN_OUT,
         "customers_curated",
         f"select {_CUSTOMER} from customer_trusted c join accelerometer_trusted a on c.email = a.user",
-        "a join on email = accelerometer_landing.user multiplies it",
+        "for each row it matches in a join on email = accelerometer_trusted.user",
     ),
     "every row three times": Fault(
         Cause.FAN_OUT,
@@ -319,7 +319,9 @@ def test_no_fault_has_no_cause(lake: Lake) -> None:
     for table in lake.tables:
         found = judge(lake, table, lake.sql(f"from {table} order by random()"))
         assert found.verdict is Verdict.SAME
-        assert [explanation.cause for explanation in found.causes] in ([Cause.ROW_ORDER], [])
+        assert found.cause is None
+        # a few rows may come in the same order by chance
+        assert len(lake.tables[table]) < 20 or [explanation.cause for explanation in found.causes] == [Cause.ROW_ORDER]
 
 
 def test_each_cause_has_a_fault_and_a_near_miss() -> None:

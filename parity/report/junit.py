@@ -1,0 +1,42 @@
+"""junit.xml: a test case a table, as CI servers read it."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+from parity.report.document import Report, clean
+from parity.report.terminal import story
+from parity.verdict import Verdict
+
+__all__ = ["junit"]
+
+
+def junit(report: Report) -> str:
+    """Return the report as JUnit XML: different and missing tables are failures, failed ones errors."""
+    kinds = [verdict.verdict for verdict in report.verdicts]
+    errors = kinds.count(Verdict.FAILED)
+    counts = {
+        "tests": str(len(kinds)),
+        "failures": str(len(kinds) - errors - kinds.count(Verdict.SAME)),
+        "errors": str(errors),
+        "time": f"{report.seconds:.3f}",
+    }
+    suites = ET.Element("testsuites", {"name": clean(report.title), **counts})
+    suite = ET.SubElement(
+        suites, "testsuite", {"name": "parity", "timestamp": report.finished.isoformat(timespec="seconds"), **counts}
+    )
+    for verdict in report.verdicts:
+        case = ET.SubElement(
+            suite,
+            "testcase",
+            {"classname": "parity", "name": clean(verdict.table), "time": f"{verdict.seconds:.3f}"},
+        )
+        if verdict.same:
+            continue
+        kind = "error" if verdict.verdict is Verdict.FAILED else "failure"
+        about = str(verdict.cause or verdict.verdict)
+        message = verdict.problem or (verdict.explanation.evidence if verdict.explanation else str(verdict.verdict))
+        found = ET.SubElement(case, kind, {"type": about, "message": clean(message)})
+        found.text = "\n".join(story(verdict, report.labels))
+    ET.indent(suites)
+    return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"
