@@ -20,10 +20,11 @@ from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, UsageError
 from stedi.listing import check_unchanged, list_feed
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.parameters import Parameters
 from stedi.publish import LOCK, needs_recovery, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
-from stedi.stages import STAGES
+from stedi.stages import PARAMETERS, STAGES
 from stedi.storage import Options, Storage, open_storage, this_process
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def build(
     strict: bool = False,
     force: bool = False,
     memory_limit: str | None = None,
+    pseudonym_key: str | None = None,
+    clock_skew_ms: int = 0,
     progress: Progress = silent,
     trace: Callable[[str], None] | None = None,
     options: Options | None = None,
@@ -57,6 +60,9 @@ def build(
         strict: publish nothing where a line is quarantined.
         force: make every table again.
         memory_limit: for DuckDB, as "2GB"; what does not fit spills into the lake's staging folder.
+        pseudonym_key: of the pseudonyms in training_curated; without one that table is left as it is where nothing it
+            is made from has changed, and else made with a random key.
+        clock_skew_ms: by how much the clocks of a device and its owner's phone may differ.
         progress: told of each part of the build.
         trace: told every SQL statement that runs.
         options: how S3 is used, if it is.
@@ -71,6 +77,7 @@ def build(
         strict=strict,
         force=force,
         memory_limit=memory_limit,
+        parameters=Parameters(pseudonym_key, clock_skew_ms),
         progress=progress,
         trace=trace,
     )
@@ -89,20 +96,29 @@ def _look(run: Run) -> bool:
     """List the landing files and find what is stale; nothing stale ends the run."""
     run.published = Manifest.load(run.lake)
     run.listings = {feed.name: list_feed(run.landing, feed) for feed in FEEDS}
-    run.inputs = {name: stage.inputs for name, stage in STAGES.items()}
-    run.order = plan.order(run.inputs, [feed.name for feed in FEEDS])
-    landed = {name: listing.build for name, listing in run.listings.items()}
-    digests = {name: stage.digest for name, stage in STAGES.items()}
-    run.ids = plan.build_ids(run.order, run.inputs, digests, landed, __version__)
+    run.inputs = {name: stage.depends_on for name, stage in STAGES.items()}
+    run.order = plan.order(run.inputs, [*(feed.name for feed in FEEDS), *PARAMETERS])
+    run.given = run.parameters.ids(run.published.parameters if run.published else {})
+    run.ids = _ids(run)
     run.notes = _notes(run)
     published, damaged = _published_ids(run.published), _damaged(run.lake, run.published)
     force = "forced" if run.force else "" if run.same_landing else "another landing folder"
     run.stale = plan.stale(run.order, run.inputs, run.ids, published, damaged, force=force)
+    if any("pseudonym_key" in run.inputs[name] for name in run.stale):
+        # made anew: with the key of this run, whatever that of the published table was
+        run.given = run.parameters.ids({})
+        run.ids = _ids(run)
+        run.notes += run.parameters.notes()
     if run.stale or run.published is None or needs_recovery(run.lake):
         return False
     run.manifest = run.published
     _refuse_quarantined(run, run.published.feeds)
     return True
+
+
+def _ids(run: Run) -> dict[str, str]:
+    given = {name: listing.build for name, listing in run.listings.items()} | run.given
+    return plan.build_ids(run.order, run.inputs, {n: s.digest for n, s in STAGES.items()}, given, __version__)
 
 
 def _lock(run: Run) -> bool:
@@ -185,6 +201,7 @@ def _publish(run: Run) -> bool:
         tables=tables,
         ledger=tuple(run.ledger),
         audits=tuple(run.audits),
+        parameters=run.given,
     )
     run.deletes += _superseded(run.published, run.manifest)
     publish(run.lake, run.moves, run.deletes, run.manifest)
@@ -195,7 +212,7 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     started = time.perf_counter()
     contract, stage, relations = TABLES[name], STAGES[name], run.relations
     relations.open(stage.inputs)
-    from_json = not relations.in_memory and any(TABLES[table].zone == "landing" for table in stage.inputs)
+    from_json = not relations.in_memory and any(feed.name in stage.inputs for feed in FEEDS)
     folder = run.lake.workspace(f"{run.staging}/tables")
     target = folder / (name if split else f"{name}-0.parquet")
     with relations.engine.joins_as_written() if from_json else nullcontext():
@@ -230,7 +247,7 @@ def _published_ids(published: Manifest | None) -> dict[str, str]:
     if published is None:
         return {}
     feeds = {name: feed.build for name, feed in published.feeds.items()}
-    return feeds | {name: table.build for name, table in published.tables.items()}
+    return feeds | published.parameters | {name: table.build for name, table in published.tables.items()}
 
 
 def _damaged(lake: Storage, published: Manifest | None) -> set[str]:

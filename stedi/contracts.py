@@ -76,6 +76,25 @@ _STEP_TRAINER = (
     Column("serialNumber", "VARCHAR", "serial number the device sends"),
     Column("distanceFromObject", "BIGINT", "distance to the object in front, cm"),
 )
+_DEVICE_OWNER = (
+    Column("serialNumber", "VARCHAR", "serial number the device sends"),
+    Column("owner", "VARCHAR", "email of the consenting customer whose device it is", pii=True),
+    Column("readings", "BIGINT", "instants at which the device recorded, without crowded ones"),
+    Column("matched", "BIGINT", "instants of these at which the owner's phone recorded too"),
+    Column("runner_up_matched", "BIGINT", "the same of the next best customer's phone"),
+    Column("confidence", "DOUBLE", "lead over the next best as a share of the readings: 0.2 to 1"),
+    Column("clock_skew_ms", "BIGINT", "what the phone's clock is ahead of the device's, ms"),
+)
+_TRAINING = (
+    Column("customerPseudonym", "VARCHAR", "stands for the customer: keyed SHA-256 of the email, 64 hex digits"),
+    Column("devicePseudonym", "VARCHAR", "stands for the device: keyed SHA-256 of the serial number, 64 hex digits"),
+    Column("sensorReadingTime", "BIGINT", "read at by the device, epoch ms"),
+    Column("distanceFromObject", "BIGINT", "distance to the object in front, cm"),
+    Column("timestamp", "BIGINT", "read at by the phone, epoch ms"),
+    Column("x", "DOUBLE", "acceleration along x"),
+    Column("y", "DOUBLE", "acceleration along y"),
+    Column("z", "DOUBLE", "acceleration along z"),
+)
 
 _CUSTOMER_KEYS = ("email", "serialNumber")
 _ACCELEROMETER_KEYS = ("user", "timestamp")
@@ -150,6 +169,24 @@ _ALL = (
         _STEP_TRAINER_KEYS + _ACCELEROMETER_KEYS,
         "each trusted device reading with the phone readings of the same instant",
         "machine_learning_trusted_to_curated",
+    ),
+    Table(
+        "device_owners",
+        "curated",
+        "device_owner/curated/",
+        _DEVICE_OWNER,
+        ("serialNumber", "owner", "readings", "matched", "runner_up_matched", "confidence", "clock_skew_ms"),
+        "whose device it is, found by the instants it shares with phones of consenting customers",
+        "device_owners_trusted_to_curated",
+    ),
+    Table(
+        "training_curated",
+        "curated",
+        "training/curated/",
+        _TRAINING,
+        ("customerPseudonym", "devicePseudonym", "sensorReadingTime", "timestamp"),
+        "each attributed device's readings with its own owner's of the same instant, since the consent",
+        "training_trusted_to_curated",
     ),
 )
 

@@ -127,7 +127,10 @@ class TableRecord:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """A published build: `build` stands for all of it, `landing` is the root its feeds were read from."""
+    """A published build: `build` stands for all of it, `landing` is the root its feeds were read from.
+
+    `parameters` holds what stands for each parameter the tables were made with; never the pseudonym key.
+    """
 
     build: str
     landing: str
@@ -138,6 +141,7 @@ class Manifest:
     tables: dict[str, TableRecord]
     ledger: tuple[LedgerRecord, ...]
     audits: tuple[str, ...]
+    parameters: dict[str, str] = field(default_factory=dict)
 
     def rows(self) -> dict[str, int]:
         """Return the rows of every table, landing first."""
@@ -189,6 +193,8 @@ def _parse(raw: dict[str, Any]) -> Manifest:
     if feeds.keys() - {feed.name for feed in FEEDS} or tables.keys() - TABLES.keys():
         raise ValueError("tables that are none of ours")
     ledger = tuple(_typed(LedgerRecord(**entry)) for entry in raw.pop("ledger"))
+    if not all(type(value) is str for value in raw.get("parameters", {}).values()):
+        raise TypeError("parameters")
     return _typed(Manifest(feeds=feeds, tables=tables, ledger=ledger, audits=tuple(raw.pop("audits")), **raw))
 
 

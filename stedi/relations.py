@@ -12,7 +12,8 @@ from pathlib import Path
 from stedi.contracts import TABLES
 from stedi.engine import Engine, quoted
 from stedi.landing import Landed, open_lines, open_rows
-from stedi.stages import FACTS
+from stedi.parameters import Parameters
+from stedi.stages import FACTS, PARAMETERS, RUN_PARAMETERS
 
 __all__ = ["Relations"]
 
@@ -23,8 +24,8 @@ class Relations:
     """The tables of one lake in one engine.
 
     `landed` reads a feed, once, when one of its relations is needed; `files` holds the Parquet files of the tables
-    that are made; `in_memory` loads landing rows into memory instead of parsing them at each reference. `columns`
-    holds what the Parquet files say of those that were opened.
+    that are made; `in_memory` loads landing rows into memory instead of parsing them at each reference. `parameters`
+    are needed to make tables only. `columns` holds what the Parquet files say of those that were opened.
     """
 
     def __init__(
@@ -34,11 +35,13 @@ class Relations:
         files: Mapping[str, Sequence[str | Path]],
         *,
         in_memory: bool,
+        parameters: Parameters | None = None,
     ) -> None:
         self.engine = engine
         self._landed = landed
         self._files = dict(files)
         self.in_memory = in_memory
+        self._parameters = parameters
         self._open: set[str] = set()
         self.columns: dict[str, list[tuple[str, str]]] = {}
 
@@ -63,6 +66,16 @@ class Relations:
                 open_rows(self.engine, feed, landed, in_memory=self.in_memory)
         elif name in self._files:
             self.columns[name] = self.engine.view_parquet(name, self._files[name])
+        elif name == RUN_PARAMETERS and self._parameters is not None:
+            self._open_parameters(self._parameters)
         elif name in FACTS:
             self.open(FACTS[name].inputs)
             self.engine.run(name, f"create table {quoted(name)} as {FACTS[name].sql}")
+
+    def _open_parameters(self, parameters: Parameters) -> None:
+        """Stand the parameters before the stages: as variables of the connection, which DuckDB never spills."""
+        values = {"pseudonym_key": parameters.key, "clock_skew_ms": parameters.clock_skew_ms}
+        for name, value in values.items():
+            self.engine.run(RUN_PARAMETERS, f"set variable {name} = $value", {"value": value})
+        columns = ", ".join(f"getvariable('{name}')::{kind} as {name}" for name, kind in PARAMETERS.items())
+        self.engine.run(RUN_PARAMETERS, f"create view {RUN_PARAMETERS} as select {columns}")

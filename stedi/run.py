@@ -13,6 +13,7 @@ from stedi import plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.listing import Listing
 from stedi.manifest import FeedRecord, LedgerRecord, Manifest, TableRecord
+from stedi.parameters import Parameters
 from stedi.publish import STAGING
 from stedi.storage import Storage
 
@@ -47,6 +48,7 @@ class Run:
     strict: bool = False
     force: bool = False
     memory_limit: str | None = None
+    parameters: Parameters = field(default_factory=Parameters)
     progress: Progress = silent
     trace: Callable[[str], None] | None = None
 
@@ -56,6 +58,7 @@ class Run:
     listings: dict[str, Listing] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    given: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     stale: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
@@ -110,6 +113,7 @@ class Run:
                 self.land,
                 {name: [self.lake.local(f.path) for f in t.files] for name, t in self._standing().items()},
                 in_memory=self.size <= IN_MEMORY_SHARE * self.engine.memory_limit(),
+                parameters=self.parameters,
             )
         return self._relations
 

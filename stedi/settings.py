@@ -36,6 +36,8 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "strict": FLAG,
         "force": FLAG,
         "memory_limit": TEXT,
+        "pseudonym_key_file": PLACE,
+        "clock_skew_ms": COUNT,
         "json": FLAG,
     },
     "verify": {**_ON_S3, "lake": PLACE, "expected": PLACE, "memory_limit": TEXT, "json": FLAG},

@@ -15,12 +15,19 @@ from pathlib import Path
 
 from stedi.contracts import TABLES
 
-__all__ = ["AUDITS", "FACTS", "STAGES", "SqlFile", "inputs_of"]
+__all__ = ["AUDITS", "FACTS", "PARAMETERS", "RUN_PARAMETERS", "STAGES", "SqlFile", "inputs_of"]
 
 _HERE = Path(__file__).parent
 
+RUN_PARAMETERS = "run_parameters"
+"""The relation of one row that holds what is given to a run; it is no table of the lake and written nowhere."""
+
+PARAMETERS = {"pseudonym_key": "VARCHAR", "clock_skew_ms": "BIGINT"}
+"""The columns of that relation."""
+
 _COMMENT = re.compile("--.*")
 _READ = re.compile(r"\b(?:from|join) (\w+)\b(?![.(])")
+_ALIAS = re.compile(rf"\b(?:from|join) {RUN_PARAMETERS} as (\w+)\b")
 _CTE = re.compile(r"\b(\w+) as \(")
 
 
@@ -40,6 +47,18 @@ class SqlFile:
     def inputs(self) -> tuple[str, ...]:
         """The tables it reads, sorted."""
         return tuple(sorted(inputs_of(self.sql)))
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The columns of run_parameters it reads."""
+        text = _COMMENT.sub("", self.sql)
+        read = {f"{alias}.{name}" for alias in _ALIAS.findall(text) for name in PARAMETERS}
+        return tuple(name for name in PARAMETERS if any(f.endswith(f".{name}") and f in text for f in read))
+
+    @cached_property
+    def depends_on(self) -> tuple[str, ...]:
+        """What it is made from: the tables it reads, and the parameters."""
+        return (*(name for name in self.inputs if name != RUN_PARAMETERS), *self.parameters)
 
     @cached_property
     def digest(self) -> str:

@@ -9,8 +9,9 @@ Values are compared typed. A double is kept as its hexadecimal text, so -0.0 is 
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,20 +50,49 @@ REQUIRED = {
 }
 MAY_BE_ABSENT_WHEN_CLEAN = {"shareWithResearchAsOfDate", "shareWithPublicAsOfDate", "shareWithFriendsAsOfDate"}
 
+DEVICE_OWNER = {
+    "serialNumber": "text",
+    "owner": "text",
+    "readings": "integer",
+    "matched": "integer",
+    "runner_up_matched": "integer",
+    "confidence": "double",
+    "clock_skew_ms": "integer",
+}
+TRAINING = {
+    "customerPseudonym": "text",
+    "devicePseudonym": "text",
+    "sensorReadingTime": "integer",
+    "distanceFromObject": "integer",
+    "timestamp": "integer",
+    "x": "double",
+    "y": "double",
+    "z": "double",
+}
+
+KEY = "the key that whoever compares with the oracle builds with"
+"""Of the pseudonyms."""
+
+CROWD = 20
+MOST_AT_ONCE = 100
+
 MADE = {
     "customer_trusted": ("customer/trusted", CUSTOMER),
     "accelerometer_trusted": ("accelerometer/trusted", ACCELEROMETER),
     "step_trainer_trusted": ("step_trainer/trusted", STEP_TRAINER),
     "customers_curated": ("customer/curated", CUSTOMER),
     "machine_learning_curated": ("machine_learning/curated", STEP_TRAINER | ACCELEROMETER),
+    "device_owners": ("device_owner/curated", DEVICE_OWNER),
+    "training_curated": ("training/curated", TRAINING),
 }
 WHO = {
     "customer_trusted": "email",
     "accelerometer_trusted": "user",
     "customers_curated": "email",
     "machine_learning_curated": "user",
+    "device_owners": "owner",
 }
-"""The column of each table that says whose row it is; device readings carry none."""
+"""The column of each table that says whose row it is; device readings carry none, training rows a pseudonym."""
 
 
 # the reading rule
@@ -269,6 +299,62 @@ def consenting(customers: list[Row]) -> set[str]:
     return found
 
 
+def agreed_since(customers: list[Row], email: Value) -> int:
+    """Return since when a consenting customer agrees: as the record says that was updated last."""
+    share, updated = _place(CUSTOMER, "shareWithResearchAsOfDate"), _place(CUSTOMER, "lastUpdateDate")
+    records = [row for row in customers if row[_place(CUSTOMER, "email")] == email and _number(row[share]) > 0]
+    last = [(row[updated] is not None, _number(row[updated]), _number(row[share])) for row in records]
+    return max(last)[2]
+
+
+def attributed(devices: list[Row], phones: list[Row]) -> list[Row]:
+    """Say whose each device is, from all device readings and the phone readings of consenting customers."""
+    of_device: dict[str, set[int]] = defaultdict(set)
+    of_phone: dict[str, set[int]] = defaultdict(set)
+    for time, serial, _ in devices:
+        of_device[_text(serial)].add(_number(time))
+    for user, time, *_ in phones:
+        of_phone[_text(user)].add(_number(time))
+    everyone = [Counter(time for times in who.values() for time in times) for who in (of_device, of_phone)]
+    crowded = {time for counts in everyone for time, count in counts.items() if count > CROWD}
+
+    found: list[tuple[str, str, int, int, int]] = []
+    for serial, times in of_device.items():
+        counted = times - crowded
+        ranking = sorted(((len(counted & heard), user) for user, heard in of_phone.items()), reverse=True)
+        (matched, user), (second, _) = [*ranking, (0, ""), (0, "")][:2]
+        if matched >= 5 and matched / len(counted) >= 0.8 and (matched - second) / len(counted) >= 0.2:
+            found.append((serial, user, len(counted), matched, second))
+    best = {user: max(m * 1000 // n for _, u, n, m, _ in found if u == user) for _, user, *_ in found}
+    return [
+        (serial, user, readings, matched, second, ((matched - second) / readings).hex(), 0)
+        for serial, user, readings, matched, second in found
+        if matched * 1000 // readings >= best[user] - 100
+    ]
+
+
+def pseudonym(kind: str, value: Value) -> str:
+    """Return what stands for a customer or a device."""
+    inner = hashlib.sha256(f"{KEY}{kind} {value}".encode()).hexdigest()
+    return hashlib.sha256(f"{KEY}{inner}".encode()).hexdigest()
+
+
+def training(owners: list[Row], customers: list[Row], devices: list[Row], phones: list[Row]) -> list[Row]:
+    """Pair the readings of each attributed device with its owner's of the same instant, from the consent on."""
+    heard: dict[tuple[Value, Value], list[Row]] = defaultdict(list)
+    for user, time, *axes in phones:
+        heard[user, time].append(tuple(axes))
+    found = []
+    for serial, user, *_ in owners:
+        since = agreed_since(customers, user)
+        for time, device, distance in devices:
+            rows = heard[user, time]
+            if device == serial and _number(time) >= since and len(rows) <= MOST_AT_ONCE:
+                names = pseudonym("customer", user), pseudonym("device", serial)
+                found += [(*names, time, distance, time, *axes) for axes in rows]
+    return found
+
+
 @dataclass
 class Lakehouse:
     """Everything a build of a landing folder has to give."""
@@ -301,12 +387,16 @@ def lakehouse(landing: Path) -> Lakehouse:
     time, instant = _place(STEP_TRAINER, "sensorReadingTime"), _place(ACCELEROMETER, "timestamp")
     pairs = [device + phone for device in devices for phone in phones if device[time] == phone[instant]]
 
+    owners = attributed(feeds["step_trainer"].rows, phones)
+
     tables = {
         "customer_trusted": Counter(customers),
         "accelerometer_trusted": Counter(phones),
         "step_trainer_trusted": Counter(devices),
         "customers_curated": Counter(curated),
         "machine_learning_curated": Counter(pairs),
+        "device_owners": Counter(owners),
+        "training_curated": Counter(training(owners, customers, feeds["step_trainer"].rows, phones)),
     }
     kept = {"customer": len(customers), "accelerometer": len(phones), "step_trainer": len(devices)}
     ledger = {

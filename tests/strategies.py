@@ -499,9 +499,34 @@ def _folder(draw: st.DrawFn, feed: str, most: int) -> Landing:
 
 
 @st.composite
+def _walk(draw: st.DrawFn) -> Landing:
+    """Draw a walk of somebody: device and phone record at the same five to nine instants, but for a few.
+
+    Random lines have too little in common for anybody to be the owner of a device.
+    """
+    instants = draw(st.lists(st.integers(1655564376361, 1655564376372), min_size=5, max_size=9, unique=True))
+    user, serial = draw(_strings(*EMAILS[:4])), draw(_strings(*SERIALS))
+    lost = draw(st.lists(st.sampled_from(instants), max_size=2))
+    phones = [_phone(user, str(t), draw(_DOUBLE), "0", "-1.5") for t in instants if t not in lost]
+    devices = [_device(str(t), serial, str(t % 300)) for t in instants if t not in lost[1:]]
+    owner = draw(
+        st.builds(
+            _customer, st.just(user), _SERIAL, _DATE, st.just(str(draw(st.sampled_from(instants)))), _FILLER, _DATE
+        )
+    )
+    lines = {"customer": [owner], "accelerometer": phones, "step_trainer": devices}
+    name = draw(st.sampled_from(["walk.json", "another walk.json"]))
+    return {
+        f"{feed}/landing/{name}": b"".join(Pairs(pairs).spell(3, ascii_only=True) + b"\n" for pairs in of_feed)
+        for feed, of_feed in lines.items()
+    }
+
+
+@st.composite
 def landings(draw: st.DrawFn, most: int = 6) -> Landing:
     """Draw a landing folder; `most` bounds the lines of a file."""
-    return {path: content for feed in FEEDS for path, content in draw(_folder(feed, most)).items()}
+    walks = [path for walk in draw(st.lists(_walk(), max_size=2)) for path in walk.items()]
+    return {path: content for feed in FEEDS for path, content in draw(_folder(feed, most)).items()} | dict(walks)
 
 
 @st.composite

@@ -16,6 +16,7 @@ from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
 from stedi.manifest import THE_LAKE, Manifest
+from stedi.parameters import MAX_CLOCK_SKEW_MS, read_key
 from stedi.settings import bundled_sample
 from stedi.storage import Options, open_storage
 
@@ -43,6 +44,21 @@ Examples:
 @option("--strict", is_flag=True, help="Publish nothing and exit 1 where a line is quarantined.")
 @option("--force", is_flag=True, help="Make every table again, changed or not.")
 @memory_limit
+@option(
+    "--pseudonym-key-file",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Key of the pseudonyms in training_curated, a line of text. [default: the key in $STEDI_PSEUDONYM_KEY, else a"
+    " random one for this build]",
+)
+@option(
+    "--clock-skew-ms",
+    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="Attribute a device to an owner whose phone's clock is up to so much ahead or behind.",
+)
 @on_s3("sse_kms_key", "break_lock")
 @as_json
 def build(
@@ -52,6 +68,8 @@ def build(
     strict: bool,
     force: bool,
     memory_limit: str | None,
+    pseudonym_key_file: str | None,
+    clock_skew_ms: int,
     options: Options,
     as_json: bool,
 ) -> None:
@@ -67,6 +85,8 @@ def build(
             strict=strict,
             force=force,
             memory_limit=memory_limit,
+            pseudonym_key=read_key(pseudonym_key_file),
+            clock_skew_ms=clock_skew_ms,
             options=options,
             progress=progress,
         )

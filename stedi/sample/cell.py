@@ -104,7 +104,7 @@ def make_cell(seed: int) -> Cell:
 
 
 def expected_counts(cell: Cell, scale: int, *, serial_defect: bool) -> dict[str, int]:
-    """Return the rows of the eight tables that a build of `scale` cells must give."""
+    """Return the rows of the ten tables that a build of `scale` cells must give."""
     consenting = [i for i, person in enumerate(cell.people) if person.research is not None]
     heard: Counter[int] = Counter()
     for i in consenting:
@@ -123,7 +123,17 @@ def expected_counts(cell: Cell, scale: int, *, serial_defect: bool) -> dict[str,
         "step_trainer_trusted": cells * sum(len(cell.people[i].instants) for i in carried),
         "customers_curated": scale * len(consenting),
         "machine_learning_curated": cells * sum(heard[t] for i in carried for t in cell.people[i].instants),
+        # nothing hangs on the serials here: each device has all its owner's instants, and nobody else has most of them
+        "device_owners": scale * len(consenting),
+        "training_curated": scale * sum(_rows_since_consent(cell.people[i]) for i in consenting),
     }
+
+
+def _rows_since_consent(person: Person) -> int:
+    """Return how many readings of the phone were taken at or after the consent of who agreed to research."""
+    if person.research is None:
+        return 0
+    return sum(n for t, n in zip(person.instants, person.rows, strict=True) if t >= person.research)
 
 
 def defect_serial(index: int) -> int:

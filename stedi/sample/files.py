@@ -83,7 +83,7 @@ class Sample:
 
     @property
     def expected(self) -> dict[str, int]:
-        """Rows a build must give by table: all eight, but of a dirty sample only the landing tables."""
+        """Rows a build must give by table: all ten, but of a dirty sample only the landing tables."""
         counts = expected_counts(self._cell, self._scale, serial_defect=self._serial_defect)
         if not self._spoilers:
             return counts

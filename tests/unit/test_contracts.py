@@ -22,9 +22,11 @@ DESIGN = {
     "step_trainer_trusted": ("trusted", "step_trainer/trusted/", "step_trainer_landing_to_trusted"),
     "customers_curated": ("curated", "customer/curated/", "customer_trusted_to_curated"),
     "machine_learning_curated": ("curated", "machine_learning/curated/", "machine_learning_trusted_to_curated"),
+    "device_owners": ("curated", "device_owner/curated/", "device_owners_trusted_to_curated"),
+    "training_curated": ("curated", "training/curated/", "training_trusted_to_curated"),
 }
 TYPES = {"VARCHAR": "text", "BIGINT": "integer", "DOUBLE": "double"}
-PERSONAL = {"customerName", "email", "phone", "birthDay", "user"}
+PERSONAL = {"customerName", "email", "phone", "birthDay", "user", "owner"}
 
 
 def test_the_tables_are_those_of_the_design() -> None:

@@ -28,6 +28,8 @@ PUBLISHED = {
     "step_trainer_trusted": 14_460,
     "customers_curated": 482,
     "machine_learning_curated": 43_681,
+    "device_owners": 482,
+    "training_curated": 32_025,
 }
 RESEARCH = "shareWithResearchAsOfDate"
 MOST_CHARACTERS = 1_000_000
@@ -57,8 +59,10 @@ def digest(folder: Path) -> dict[str, str]:
     return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}
 
 
-def built(customers: list[Row], phone: list[Row], device: list[Row]) -> dict[str, int]:
-    """Return the rows of the eight tables, computed as the table definitions say."""
+def built(
+    customers: list[Row], phone: list[Row], device: list[Row], truth: dict[str, str] | None = None
+) -> dict[str, int]:
+    """Return the rows of the ten tables, computed as the table definitions say; `truth` is whose each device is."""
     trusted = [c for c in customers if c.get(RESEARCH, 0) > 0]
     emails = {c["email"] for c in trusted}
     heard = [r for r in phone if r["user"] in emails]
@@ -67,6 +71,9 @@ def built(customers: list[Row], phone: list[Row], device: list[Row]) -> dict[str
     carried = {c["serialNumber"] for c in curated}
     steps = [r for r in device if r["serialNumber"] in carried]
     at = Counter(r["timestamp"] for r in heard)
+    truth = truth or {c["serialNumber"]: c["email"] for c in customers}
+    since = {c["email"]: c[RESEARCH] for c in trusted}
+    agreed = Counter((r["user"], r["timestamp"]) for r in heard if r["timestamp"] >= since[r["user"]])
     return {
         "customer_landing": len(customers),
         "accelerometer_landing": len(phone),
@@ -76,6 +83,8 @@ def built(customers: list[Row], phone: list[Row], device: list[Row]) -> dict[str
         "step_trainer_trusted": len(steps),
         "customers_curated": len(curated),
         "machine_learning_curated": sum(at[r["sensorReadingTime"]] for r in steps),
+        "device_owners": len({serial for serial, owner in truth.items() if owner in emails}),
+        "training_curated": sum(agreed[truth[r["serialNumber"]], r["sensorReadingTime"]] for r in device),
     }
 
 
@@ -214,7 +223,7 @@ def test_serial_defect(tmp_path: Path) -> None:
     customers, phone, device = (parsed(b"".join(read[t.feed])) for t in FEEDS)
     truth = json.loads((tmp_path / "truth.json").read_text())
 
-    assert built(customers, phone, device) == report.expected
+    assert built(customers, phone, device, truth) == report.expected
     assert json.loads((tmp_path / "expected.json").read_text()) == report.expected
     carried = {c["serialNumber"] for c in customers}
     assert len(carried) == 30

@@ -12,7 +12,7 @@ import pytest
 import stedi
 from stedi.contracts import FEEDS, TABLES
 from stedi.engine import Engine
-from stedi.stages import AUDITS, FACTS, STAGES, SqlFile, inputs_of
+from stedi.stages import AUDITS, FACTS, PARAMETERS, RUN_PARAMETERS, STAGES, SqlFile, inputs_of
 
 FILES = [*STAGES.values(), *AUDITS.values(), *FACTS.values()]
 EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
@@ -26,6 +26,7 @@ def engine() -> Iterator[Engine]:
     with Engine() as engine:
         for feed in FEEDS:
             engine.empty(feed.name, {column.name: column.type for column in feed.columns})
+        engine.empty(RUN_PARAMETERS, PARAMETERS)
         yield engine
 
 
@@ -81,7 +82,7 @@ def test_inputs_of_small_statements(sql: str, expected: set[str], engine: Engine
 @EVERY_FILE
 def test_inputs_are_tables_that_somebody_makes(file: SqlFile) -> None:
     lines = {f"{feed.name}_lines" for feed in FEEDS}
-    known = set(TABLES) if file.name in STAGES else set(TABLES) | set(FACTS) | STANDING | lines
+    known = {*TABLES, RUN_PARAMETERS} if file.name in STAGES else set(TABLES) | set(FACTS) | STANDING | lines
     assert set(file.inputs) <= known
     assert file.name not in file.inputs
 
@@ -137,6 +138,13 @@ def test_an_audit_gives_a_table_and_a_key(name: str) -> None:
             engine.run(fact.name, f'create table "{fact.name}" as {fact.sql}')
         described = engine.run(name, f"describe {AUDITS[name].sql}")
     assert [(row[0], row[1]) for row in described] == [("table_name", "VARCHAR"), ("key", "VARCHAR")]
+
+
+def test_a_stage_depends_on_the_tables_and_on_the_parameters_it_reads() -> None:
+    found = {name: set(stage.parameters) for name, stage in STAGES.items() if RUN_PARAMETERS in stage.inputs}
+    assert found == {"device_owners": {"clock_skew_ms"}, "training_curated": {"pseudonym_key"}}
+    for stage in STAGES.values():
+        assert set(stage.depends_on) == (set(stage.inputs) - {RUN_PARAMETERS}) | set(stage.parameters)
 
 
 def test_the_digest_is_of_the_text(tmp_path: Path) -> None:

@@ -1,0 +1,250 @@
+-- device_owners: whose device it is, found by the instants it shares with phones of consenting customers.
+-- Inputs: step_trainer_landing, accelerometer_trusted, run_parameters.
+-- Bag: one row a device that can be attributed; nothing stands here of the others.
+--
+-- The customers' serial numbers are not looked at: the fulfilment site gave the same 30 of them to millions of
+-- customers. What a device and its owner's phone have in common is when they recorded. So a phone has a vote for each
+-- instant of a device at which it recorded too, and is the owner's with
+--   - at least 5 instants in common,
+--   - at least 4 of 5 of the device's instants: a device of somebody who did not consent matches nobody well,
+--   - a lead over the next phone of at least 1 of 5 of them: a near tie stays unattributed,
+--   - at most 1 of 10 less than another device of the same phone: of two people who always train together, one of whom
+--     consented, the other's device is behind the consenting one's own.
+-- An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
+-- sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
+--
+-- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
+-- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
+-- votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
+-- that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
+-- devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
+-- with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
+with device_instants as (
+    select distinct
+        s.serialNumber,
+        s.sensorReadingTime as instant
+    from step_trainer_landing as s
+),
+
+phone_instants as (
+    select distinct
+        a.user as owner,
+        a.timestamp as instant
+    from accelerometer_trusted as a
+),
+
+crowded as (
+    select d.instant
+    from device_instants as d
+    group by d.instant
+    having count(*) > 20
+    union
+    select p.instant
+    from phone_instants as p
+    group by p.instant
+    having count(*) > 20
+),
+
+shifts as (
+    select
+        n.shift,
+        r.clock_skew_ms
+    from (values (0), (-1), (1)) as n (shift)
+    cross join run_parameters as r
+    where n.shift = 0 or r.clock_skew_ms > 0
+),
+
+device_windows as (
+    select
+        d.serialNumber,
+        d.instant,
+        d.instant // (h.clock_skew_ms + 1) + h.shift as place
+    from device_instants as d
+    cross join shifts as h
+    anti join crowded as c on d.instant = c.instant
+),
+
+phone_windows as (
+    select
+        p.owner,
+        p.instant,
+        r.clock_skew_ms,
+        p.instant // (r.clock_skew_ms + 1) as place
+    from phone_instants as p
+    cross join run_parameters as r
+    anti join crowded as c on p.instant = c.instant
+),
+
+votes as (
+    select
+        d.serialNumber,
+        p.owner,
+        p.instant - d.instant as difference,
+        count(*) as matched
+    from device_windows as d
+    inner join phone_windows as p on d.place = p.place
+    where abs(p.instant - d.instant) <= p.clock_skew_ms
+    group by d.serialNumber, p.owner, p.instant - d.instant
+),
+
+enough as (
+    select v.serialNumber
+    from votes as v
+    where v.matched >= 5
+),
+
+readings as (
+    select
+        d.serialNumber,
+        count(*) as readings
+    from device_instants as d
+    anti join crowded as c on d.instant = c.instant
+    where d.serialNumber in (select e.serialNumber from enough as e)
+    group by d.serialNumber
+),
+
+differences as (
+    select
+        v.difference,
+        row_number() over (order by sum(v.matched) desc, abs(v.difference) asc, v.difference asc) as place
+    from votes as v
+    group by v.difference
+),
+
+candidates as (
+    select
+        v.serialNumber,
+        v.owner,
+        v.difference,
+        v.matched,
+        row_number() over (partition by v.serialNumber order by v.matched desc, v.owner asc) as place,
+        coalesce(
+            lead(v.matched) over (partition by v.serialNumber order by v.matched desc, v.owner asc), 0
+        ) as runner_up
+    from votes as v
+    inner join differences as f on v.difference = f.difference
+    where f.place = 1
+),
+
+winners as (
+    select
+        c.serialNumber,
+        c.owner,
+        c.difference,
+        r.readings,
+        c.matched,
+        c.runner_up,
+        c.matched * 1000 // r.readings as share,
+        max(c.matched * 1000 // r.readings) over (partition by c.owner) as best_share
+    from candidates as c
+    inner join readings as r on c.serialNumber = r.serialNumber
+    where
+        c.place = 1
+        and c.matched >= 5
+        and c.matched * 5 >= r.readings * 4
+        and (c.matched - c.runner_up) * 5 >= r.readings
+),
+
+attributed as (
+    select
+        w.serialNumber,
+        w.owner,
+        w.difference,
+        w.readings,
+        w.matched,
+        w.runner_up
+    from winners as w
+    where w.share + 100 >= w.best_share
+),
+
+searched as (
+    select
+        v.serialNumber,
+        v.owner,
+        v.difference,
+        r.readings,
+        v.matched,
+        row_number() over (
+            partition by v.serialNumber, v.owner
+            order by v.matched desc, abs(v.difference) asc, v.difference asc
+        ) as place
+    from votes as v
+    inner join readings as r on v.serialNumber = r.serialNumber
+    cross join run_parameters as p
+    where p.clock_skew_ms > 0 and v.serialNumber not in (select t.serialNumber from attributed as t)
+),
+
+rivals as (
+    select
+        s.serialNumber,
+        s.owner,
+        s.difference,
+        s.readings,
+        s.matched,
+        row_number() over (partition by s.serialNumber order by s.matched desc, s.owner asc) as place,
+        coalesce(
+            lead(s.matched) over (partition by s.serialNumber order by s.matched desc, s.owner asc), 0
+        ) as runner_up,
+        s.matched * 1000 // s.readings as share,
+        row_number() over (
+            partition by s.owner order by s.matched * 1000 // s.readings desc, s.serialNumber asc
+        ) as phone_place,
+        coalesce(
+            lead(s.matched * 1000 // s.readings) over (
+                partition by s.owner order by s.matched * 1000 // s.readings desc, s.serialNumber asc
+            ),
+            0
+        ) as phone_runner_up
+    from searched as s
+    where s.place = 1
+),
+
+found as (
+    select
+        t.serialNumber,
+        t.owner,
+        t.difference,
+        t.readings,
+        t.matched,
+        t.runner_up
+    from attributed as t
+    union all
+    select
+        s.serialNumber,
+        s.owner,
+        s.difference,
+        s.readings,
+        s.matched,
+        s.runner_up
+    from rivals as s
+    where
+        s.place = 1
+        and s.phone_place = 1
+        and s.matched >= 5
+        and s.matched * 5 >= s.readings * 4
+        and (s.matched - s.runner_up) * 5 >= s.readings
+        and s.share >= s.phone_runner_up + 200
+        and s.owner not in (select t.owner from attributed as t)
+),
+
+measured as (
+    select
+        f.serialNumber,
+        f.owner,
+        f.readings,
+        f.matched,
+        f.runner_up as runner_up_matched,
+        f.difference as clock_skew_ms,
+        cast(f.matched - f.runner_up as double) / f.readings as confidence
+    from found as f
+)
+
+select
+    cast(m.serialNumber as varchar) as serialNumber,
+    cast(m.owner as varchar) as owner,
+    cast(m.readings as bigint) as readings,
+    cast(m.matched as bigint) as matched,
+    cast(m.runner_up_matched as bigint) as runner_up_matched,
+    cast(m.confidence as double) as confidence,
+    cast(m.clock_skew_ms as bigint) as clock_skew_ms
+from measured as m

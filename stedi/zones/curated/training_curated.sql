@@ -1,0 +1,100 @@
+-- training_curated: each attributed device's readings with its own owner's of the same instant, since the consent.
+-- Inputs: step_trainer_landing, accelerometer_trusted, customer_trusted, device_owners, run_parameters.
+-- Bag: one row a pair of readings of one customer and one instant; a reading that landed twice pairs twice.
+--
+-- The published join on the timestamp alone pairs devices with whoever recorded at that instant. Here the readings of a
+-- device meet those of its own owner's phone only, of the same instant by the clock difference that device_owners has,
+-- and not before the customer agreed to research: of several records that agree the one updated last says since when,
+-- and of two such the later date counts.
+-- A phone with more than 100 readings of one instant is out of order, and these are left out: each device reading of
+-- the instant would be paired with all of them.
+--
+-- No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
+-- continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
+with latest as (
+    select
+        c.email,
+        max(coalesce(c.lastUpdateDate, -999999999999999999)) as updated_at
+    from customer_trusted as c
+    group by c.email
+),
+
+people as (
+    select
+        c.email,
+        max(c.shareWithResearchAsOfDate) as agreed_at
+    from customer_trusted as c
+    inner join latest as l
+        on c.email = l.email and coalesce(c.lastUpdateDate, -999999999999999999) = l.updated_at
+    group by c.email
+),
+
+owned as (
+    select
+        o.serialNumber,
+        o.owner,
+        o.clock_skew_ms,
+        p.agreed_at,
+        sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'customer ' || o.owner)) as customerPseudonym,
+        sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'device ' || o.serialNumber)) as devicePseudonym
+    from device_owners as o
+    inner join people as p on o.owner = p.email
+    cross join run_parameters as r
+),
+
+busy as (
+    select a.timestamp as instant
+    from accelerometer_trusted as a
+    group by a.timestamp
+    having count(*) > 100
+),
+
+overloaded as (
+    select
+        a.user as owner,
+        a.timestamp as instant
+    from accelerometer_trusted as a
+    inner join busy as b on a.timestamp = b.instant
+    group by a.user, a.timestamp
+    having count(*) > 100
+),
+
+device_readings as (
+    select
+        o.owner,
+        o.customerPseudonym,
+        o.devicePseudonym,
+        o.agreed_at,
+        s.sensorReadingTime,
+        s.distanceFromObject,
+        s.sensorReadingTime + o.clock_skew_ms as instant
+    from step_trainer_landing as s
+    inner join owned as o on s.serialNumber = o.serialNumber
+),
+
+pairs as (
+    select
+        d.customerPseudonym,
+        d.devicePseudonym,
+        d.sensorReadingTime,
+        d.distanceFromObject,
+        a.timestamp as "timestamp",
+        a.x,
+        a.y,
+        a.z
+    from accelerometer_trusted as a
+    inner join device_readings as d on a.user = d.owner and a.timestamp = d.instant
+    anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
+    where a.timestamp >= d.agreed_at
+)
+
+select
+    cast(p.customerPseudonym as varchar) as customerPseudonym,
+    cast(p.devicePseudonym as varchar) as devicePseudonym,
+    cast(p.sensorReadingTime as bigint) as sensorReadingTime,
+    cast(p.distanceFromObject as bigint) as distanceFromObject,
+    cast(p.timestamp as bigint) as "timestamp",
+    cast(p.x as double) as x,
+    cast(p.y as double) as y,
+    cast(p.z as double) as z
+from pairs as p
