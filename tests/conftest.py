@@ -86,6 +86,18 @@ def _write(landing: Path, names: Sequence[str] = ("Ada", "Bob")) -> Path:
     return landing
 
 
+def _walk(landing: Path, name: str, instants: Iterable[int] = range(1655297000000, 1655297000006)) -> None:
+    """Add readings at instants of the person's own: enough to see whose device it is."""
+    person = _customer(name)
+    times = list(instants)
+    readings = [{"user": person["email"], "timestamp": t, "x": 0.25, "y": 0.0, "z": -1.0} for t in times]
+    distances = [
+        {"sensorReadingTime": t, "serialNumber": person["serialNumber"], "distanceFromObject": 7} for t in times
+    ]
+    _add(landing, "accelerometer", readings, f"walk of {name}.json")
+    _add(landing, "step_trainer", distances, f"walk of {name}.json")
+
+
 def _read(lake: Path) -> dict[str, tuple[str, list[str]]]:
     """Return every Parquet file of a lake but staged ones: path -> build id, rows as text, sorted."""
     found = {}
@@ -124,6 +136,12 @@ def customer() -> Callable[..., dict[str, object]]:
 def write_landing() -> Callable[..., Path]:
     """Return `write_landing(folder, names)`: small landing data of these people."""
     return _write
+
+
+@pytest.fixture(scope="session")
+def write_walk() -> Callable[..., None]:
+    """Return `write_walk(landing, name, instants)`: adds readings at instants of this person's own."""
+    return _walk
 
 
 @pytest.fixture(scope="session")

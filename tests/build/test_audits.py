@@ -118,6 +118,65 @@ WRONG: list[tuple[str, str, str, str]] = [
         "customers_curated: 1 violations",
     ),
     (
+        "consent",
+        "device_owners",
+        "select * replace ((select email from refused limit 1) as owner) from old",
+        "device_owners: 482 violations",
+    ),
+    (
+        "consent",  # from before the consent
+        "training_curated",
+        'select * replace ("timestamp" - 100000000 as "timestamp") from old',
+        "training_curated: 464 violations",
+    ),
+    (
+        "consent",  # of two people under one pseudonym
+        "training_curated",
+        "select * replace (min(customerPseudonym) over () as customerPseudonym) from old",
+        "training_curated: 1 violations",
+    ),
+    (
+        "consent",  # one reading that is nobody's
+        "training_curated",
+        "from old union all (select * replace (x + 0.25 as x) from old limit 1)",
+        "training_curated: 1 violations",
+    ),
+    (
+        "keys_present",
+        "device_owners",
+        "select * replace (null::double as confidence) from old",
+        "device_owners: serialNumber, owner or what speaks for it",
+    ),
+    (
+        "keys_present",
+        "training_curated",
+        "select * replace ('' as devicePseudonym) from old",
+        "training_curated: customerPseudonym, devicePseudonym",
+    ),
+    ("device_owners_by_rule", "device_owners", "from old union all from old", "device_owners: 482 violations"),
+    (
+        "device_owners_by_rule",
+        "device_owners",
+        "select * replace ('none that landed' as serialNumber) from old limit 1",
+        "device_owners: 1 violations",
+    ),
+    *(
+        (
+            "device_owners_by_rule",
+            "device_owners",
+            f"select * replace ({wrong}) from (from old where matched = 30 and runner_up_matched = 0 limit 1)",
+            "device_owners: 1 violations",
+        )
+        for wrong in (
+            "31::bigint as readings, 31::bigint as matched",
+            "23::bigint as matched, 23 / 30::double as confidence",
+            "25::bigint as runner_up_matched, 5 / 30::double as confidence",
+            "0.5::double as confidence",
+            "4::bigint as readings, 4::bigint as matched",
+            "(-1)::bigint as runner_up_matched, 31 / 30::double as confidence",
+        )
+    ),
+    (
         "nothing_multiplied",
         "customer_trusted",
         "select * replace (upper(customerName) as customerName) from old",

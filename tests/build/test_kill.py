@@ -22,6 +22,7 @@ import pytest
 from stedi.build import build
 from stedi.errors import EnvironmentFault
 from stedi.lake import Lake
+from stedi.stages import STAGES
 from stedi.verify import verify
 
 RANDOM_KILLS = 30
@@ -85,10 +86,10 @@ def work(action, lake, landing, other, last, moment):
     if action == "settle":
         settle(storage)
     elif action == "build":
-        build(lake, landing, storage=storage)
+        build(lake, landing, storage=storage, pseudonym_key="key")
     while action == "build for ever":
-        build(lake, landing, force=True)
-        build(lake, other, force=True)
+        build(lake, landing, force=True, pseudonym_key="key")
+        build(lake, other, force=True, pseudonym_key="key")
 
 for line in sys.stdin:
     child = os.fork()
@@ -162,16 +163,23 @@ class World:
     """Two landing folders that differ in every table, and the two lakes that they give."""
 
     def __init__(
-        self, folder: Path, write: Callable[..., Path], add: Callable[..., Path], read: Callable[[Path], Content]
+        self,
+        folder: Path,
+        write: Callable[..., Path],
+        add: Callable[..., Path],
+        walk: Callable[..., None],
+        read: Callable[[Path], Content],
     ) -> None:
         self.folder = folder
         self.read = read
         self.old_landing = write(folder / "old-landing", ("Ada", "Bob"))
+        walk(self.old_landing, "Ada", range(1655297000000, 1655297000020))
         add(self.old_landing, "customer", ["no json"])
         self.new_landing = write(folder / "new-landing", ("Eve", "Mallory", "Trent"))
+        walk(self.new_landing, "Eve", range(1655298000000, 1655298000020))
         add(self.new_landing, "accelerometer", ["no json", "{}"])
-        build(folder / "old", self.old_landing)
-        build(folder / "new", self.new_landing)
+        build(folder / "old", self.old_landing, pseudonym_key="key")
+        build(folder / "new", self.new_landing, pseudonym_key="key")
         self.old, self.new = read(folder / "old"), read(folder / "new")
         self.lake = folder / "lake"
 
@@ -185,7 +193,7 @@ class World:
         kind = turn % 3
         if kind == 0:
             # the same lake whichever was there, but it says what it found
-            found = build(self.lake, self.new_landing)
+            found = build(self.lake, self.new_landing, pseudonym_key="key")
             assert self.read(self.lake) == self.new
             return "none" if found.published is None else "old" if found.stale else "new"
         if self.read(self.lake) == {} and not (self.lake / "_stedi/journal.json").exists():
@@ -216,14 +224,15 @@ def world(
     tmp_path: Path,
     write_landing: Callable[..., Path],
     add_lines: Callable[..., Path],
+    write_walk: Callable[..., None],
     read_lake: Callable[[Path], Content],
 ) -> World:
-    return World(tmp_path, write_landing, add_lines, read_lake)
+    return World(tmp_path, write_landing, add_lines, write_walk, read_lake)
 
 
 def test_the_two_lakes_differ_in_every_table(world: World) -> None:
-    assert len(world.old) == len(world.new) == 6
-    assert len(world.old.keys() & world.new.keys()) == 5
+    assert len(world.old) == len(world.new) == 8
+    assert len(world.old.keys() & world.new.keys()) == 7
     assert all(
         world.old[path] != world.new[path] and world.old[path][1] for path in world.old.keys() & world.new.keys()
     )
@@ -246,14 +255,7 @@ def test_killed_at_each_step_of_a_build(world: World, victims: Victims, before: 
     decided = steps.index(DECISIVE) + (moment != "after")
     assert states == [before] * decided + ["new"] * (len(steps) - decided)
     assert {re.sub("staging/[0-9a-f]{16}/", "staging/", step) for step in steps if step.startswith("move")} >= {
-        f"move _stedi/staging/tables/{name}-0.parquet"
-        for name in (
-            "customer_trusted",
-            "accelerometer_trusted",
-            "step_trainer_trusted",
-            "customers_curated",
-            "machine_learning_curated",
-        )
+        f"move _stedi/staging/tables/{name}-0.parquet" for name in STAGES
     } | {"move _stedi/staging/quarantine/accelerometer_landing.parquet", "move _stedi/staging/manifest.json"}
     assert steps[-2:] == ["delete _stedi/journal.json", "clear _stedi/staging"]
     assert ("delete _quarantine/customer/quarantine.parquet" in steps) == (before == "old")
@@ -279,7 +281,7 @@ def test_killed_at_each_step_of_the_recovery(world: World, victims: Victims, mom
         steps.append(step)
         assert world.whole(len(steps)) == "new"
         world.assert_next_build_is_clean()
-    assert len([step for step in steps if step.startswith("move")]) == 7
+    assert len([step for step in steps if step.startswith("move")]) == 9
     assert world.whole(0) == "new"
 
 
