@@ -108,7 +108,6 @@ def _look(run: Run) -> bool:
         # made anew: with the key of this run, whatever that of the published table was
         run.given = run.parameters.ids({})
         run.ids = _ids(run)
-        run.notes += run.parameters.notes()
     if run.stale or run.published is None or needs_recovery(run.lake):
         return False
     run.manifest = run.published
@@ -158,6 +157,8 @@ def _make(run: Run) -> bool:
     for name in run.stale:
         run.done(f"making {name}")
         run.made[name] = _make_table(run, name, split)
+    if any(table.rows and "pseudonym_key" in table.inputs for table in run.made.values()):
+        run.notes += run.parameters.notes()
     return False
 
 

@@ -308,14 +308,18 @@ BLANKS: dict[str, Callable[[bytes], bytes]] = {
 @pytest.mark.parametrize("how", BLANKS)
 @pytest.mark.parametrize("zipped", [False, True])
 def test_blank_lines_crlf_and_bom_are_read_as_if_not_there(
+    *,
     landing: Path,
     tmp_path: Path,
     stedi: Callable[..., Answer],
     read_lake: Callable[[Path], dict[str, tuple[str, list[str]]]],
+    write_walk: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
     how: str,
-    *,
     zipped: bool,
 ) -> None:
+    write_walk(landing, "Ada")
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", "the same for both")
     assert stedi("build", "--landing", landing, "--lake", tmp_path / "plain", "--strict")[0] == 0
     for file in landing.rglob("*.json"):
         data = BLANKS[how](file.read_bytes())
@@ -436,7 +440,10 @@ def test_a_pipe_in_landing_is_left_alone(landing: Path, lake: Path, stedi: Calla
     assert "customer/landing/pipe.json" in err
 
 
-def test_dots_and_globs_in_one_path_are_the_folder_they_name(landing: Path, lake: Path, tmp_path: Path) -> None:
+def test_dots_and_globs_in_one_path_are_the_folder_they_name(
+    landing: Path, lake: Path, tmp_path: Path, write_walk: Callable[..., None]
+) -> None:
+    write_walk(landing, "Ada")
     (tmp_path / "v[1]").mkdir()
     landing.rename(tmp_path / "v[1]/in")
     run = build(lake, tmp_path / "v[1]/../v[1]/in", memory_limit="200MB")

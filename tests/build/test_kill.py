@@ -210,7 +210,7 @@ class World:
         return "new" if content == self.new else "old"
 
     def assert_next_build_is_clean(self) -> None:
-        build(self.lake, self.new_landing)
+        build(self.lake, self.new_landing, pseudonym_key="key")
         assert self.read(self.lake) == self.new
         files = [path for path in (self.lake / "_stedi").rglob("*") if path.is_file()]
         left = {path.relative_to(self.lake).as_posix() for path in files}

@@ -35,12 +35,23 @@ def rows(lake: Path, read_lake: Read) -> dict[str, list[str]]:
 
 
 @pytest.fixture
-def expected(landing: Path, tmp_path: Path, add_lines: Callable[..., Path], read_lake: Read) -> dict[str, list[str]]:
+def expected(
+    *,
+    landing: Path,
+    tmp_path: Path,
+    add_lines: Callable[..., Path],
+    write_walk: Callable[..., None],
+    read_lake: Read,
+    monkeypatch: pytest.MonkeyPatch,
+) -> dict[str, list[str]]:
     """Return the rows of every table that a local build gives; the landing data have a bad line too."""
     add_lines(landing, "customer", ["no json"])
-    build(tmp_path / "expected", landing)
+    write_walk(landing, "Ada")
+    key = "the same in every build of the test"
+    monkeypatch.setenv("STEDI_PSEUDONYM_KEY", key)
+    build(tmp_path / "expected", landing, pseudonym_key=key)
     found = rows(tmp_path / "expected", read_lake)
-    assert len(found) == 6
+    assert len(found) == 8
     assert all(found.values())
     return found
 
@@ -54,7 +65,7 @@ def test_lake_and_landing_data_in_one_place(
     assert (code, err.count("\n")) == (0, 1)  # the note about the bad line
     document = json.loads(out)
     assert document["lake"] == document["landing"] == s3.uri(prefix)
-    assert document["tables"]["machine_learning_curated"]["rows"] == 12
+    assert document["tables"]["machine_learning_curated"]["rows"] == 18
     assert rows(s3.download(tmp_path / "found", prefix), read_lake) == expected
     assert stedi("verify", "--lake", s3.uri(prefix))[0] == 0
 
@@ -89,7 +100,7 @@ def test_lake_and_landing_data_in_two_places(
     assert "nothing changed" in stedi("build", "--lake", target)[1]
     assert stedi("verify", "--lake", target)[0] == 0
     sql = "select count(*) as n from accelerometer_landing_ join quarantine on true".replace("_ ", " ")
-    assert stedi("query", sql, "--format", "csv", "--lake", target)[:2] == (0, "n\r\n9\r\n")
+    assert stedi("query", sql, "--format", "csv", "--lake", target)[:2] == (0, "n\r\n15\r\n")
 
 
 @pytest.mark.parametrize("cache", ["kept", "cleared", "none"])
