@@ -90,7 +90,9 @@ def _walk(landing: Path, name: str, instants: Iterable[int] = range(165529700000
     """Add readings at instants of the person's own: enough to see whose device it is."""
     person = _customer(name)
     times = list(instants)
-    readings = [{"user": person["email"], "timestamp": t, "x": 0.25, "y": 0.0, "z": -1.0} for t in times]
+    readings = [
+        {"user": person["email"], "timestamp": t, "x": sum(name.encode()) / 100, "y": 0.0, "z": -1.0} for t in times
+    ]
     distances = [
         {"sensorReadingTime": t, "serialNumber": person["serialNumber"], "distanceFromObject": 7} for t in times
     ]

@@ -185,7 +185,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # from one with no room for the first table to one with room for all but the manifest and the journal
-@pytest.mark.parametrize("kilobytes", [60, 100, 200, 400, 600, 1000, 2000])
+@pytest.mark.parametrize("kilobytes", [80, 100, 200, 400, 600, 1000, 2000])
 def test_a_full_disk(landing: Path, big: Path, tmp_path: Path, kilobytes: int) -> None:
     unshare = shutil.which("unshare")
     disk = tmp_path / "disk"
@@ -401,9 +401,9 @@ class Interrupting(LocalStorage):
 def test_ctrl_c_at_each_step_of_the_publish_is_all_or_nothing(
     landing: Path, lake: Path, tmp_path: Path, write_landing: Callable[..., Path], read_lake: Read, *, after: bool
 ) -> None:
-    build(lake, landing)
+    build(lake, landing, pseudonym_key="key")
     new_landing = write_landing(tmp_path / "new", ("Eve",))
-    build(tmp_path / "new-lake", new_landing)
+    build(tmp_path / "new-lake", new_landing, pseudonym_key="key")
     old, new = read_lake(lake), read_lake(tmp_path / "new-lake")
     shutil.copytree(lake, tmp_path / "old-lake")
     at, outcomes = 0, []
@@ -413,7 +413,7 @@ def test_ctrl_c_at_each_step_of_the_publish_is_all_or_nothing(
         shutil.copytree(tmp_path / "old-lake", lake)
         storage = Interrupting(lake, at, after=after)
         try:
-            build(lake, new_landing, storage=storage)
+            build(lake, new_landing, storage=storage, pseudonym_key="key")
         except KeyboardInterrupt:
             # nothing is published, and no later command will publish it either
             assert read_lake(lake) == old
@@ -590,6 +590,26 @@ BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
         lambda sql: sql + " and s.distanceFromObject % 2 = 0",
         "ledger_balances",
     ),
+    "a tie that the alphabet breaks": (
+        "device_owners",
+        lambda sql: sql.replace("        and (c.matched - c.runner_up) * 5 >= r.readings\n", ""),
+        "device_owners_by_rule",
+    ),
+    "devices of everybody": (
+        "device_owners",
+        lambda sql: sql.replace("accelerometer_trusted", "accelerometer_landing"),
+        "consent",
+    ),
+    "readings from before the consent": (
+        "training_curated",
+        lambda sql: sql.replace("    where a.timestamp >= d.agreed_at\n", ""),
+        "consent",
+    ),
+    "readings of whoever recorded then": (
+        "training_curated",
+        lambda sql: sql.replace("on a.user = d.owner and a.timestamp = d.instant", "on a.timestamp = d.instant"),
+        "consent",
+    ),
 }
 
 
@@ -604,11 +624,21 @@ def test_a_failed_audit_publishes_nothing(
     read_lake: Read,
     monkeypatch: pytest.MonkeyPatch,
     add_lines: Callable[..., Path],
+    write_walk: Callable[..., None],
     customer: Callable[..., dict[str, object]],
     name: str,
     built: bool,
 ) -> None:
     table, change, audit = BROKEN[name]
+    # those of Bob and Cid are of one device, and before it was theirs: a tie
+    add_lines(landing, "customer", [customer("Cid")], "cid.json")
+    for who, start in (("Ada", 1654999999009), ("Zoe", 1654999999050)):
+        write_walk(landing, who, range(start, 1655000000300, 100))
+    together = range(1655700000000, 1655700000008)
+    write_walk(landing, "Bob", together)
+    write_walk(landing, "Cid", together)
+    crossing = {"user": customer("Bob")["email"], "timestamp": 1655000000009, "x": 9.0, "y": 9.0, "z": 9.0}
+    add_lines(landing, "accelerometer", [crossing], "crossing.json")
     withdrawal = customer("Yan", consents=False) | {"lastUpdateDate": 1656000000000}
     add_lines(landing, "customer", [customer("Yan"), withdrawal])
     if built:
