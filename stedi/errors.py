@@ -14,6 +14,7 @@ __all__ = [
     "EnvironmentFault",
     "LakeBusy",
     "Refused",
+    "RunsFailed",
     "StediError",
     "UsageError",
     "VerifyFailed",
@@ -65,6 +66,14 @@ class AuditFailed(CheckFailed):
 
 class Refused(CheckFailed):
     """What was asked for must not be done, so nothing was. `problems` names every reason."""
+
+    def __init__(self, message: str, *, problems: list[str], fix: str = "") -> None:
+        super().__init__(message, fix=fix)
+        self.problems = problems
+
+
+class RunsFailed(CheckFailed):
+    """Jobs did not succeed. `problems` says which, and what is known of each."""
 
     def __init__(self, message: str, *, problems: list[str], fix: str = "") -> None:
         super().__init__(message, fix=fix)

@@ -80,6 +80,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "dry_run": FLAG,
         "json": FLAG,
     },
+    "glue run": {"timeout": SHARE, "start_timeout": SHARE, "json": FLAG},
     "glue infra": {
         "deploy": FLAG,
         "lake": PLACE,

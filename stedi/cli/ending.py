@@ -11,7 +11,7 @@ import click
 
 from stedi.cli.interrupt import INTERRUPTED, interruptible, was_interrupted
 from stedi.cli.output import expect_json, note, print_json_error
-from stedi.errors import AuditFailed, EnvironmentFault, Refused, StediError, VerifyFailed
+from stedi.errors import AuditFailed, EnvironmentFault, Refused, RunsFailed, StediError, VerifyFailed
 
 __all__ = ["run"]
 
@@ -62,7 +62,7 @@ def _failed(error: StediError) -> int:
         for audit, lines in error.violations.items():
             for line in lines:
                 note(f"  {audit}: {line}")
-    if isinstance(error, VerifyFailed | Refused):
+    if isinstance(error, VerifyFailed | Refused | RunsFailed):
         for problem in error.problems:
             note(f"  {problem}")
     if error.fix:

@@ -18,7 +18,7 @@ import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["INTERRUPTED", "interruptible", "was_interrupted"]
+__all__ = ["INTERRUPTED", "interruptible", "unhurried", "was_interrupted", "was_terminated"]
 
 INTERRUPTED = 130
 
@@ -31,10 +31,33 @@ _SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, 
 
 _pressed: list[int] = []  # no lock, since a signal handler adds to it
 
+_unhurried = threading.Event()
+
 
 def was_interrupted() -> bool:
     """Return whether Ctrl-C was pressed, or its like sent: whatever error comes after it is its consequence."""
     return bool(_pressed)
+
+
+def was_terminated() -> bool:
+    """Return whether it was not Ctrl-C but a signal that nobody is there to answer for."""
+    return any(number != signal.SIGINT for number in _pressed)
+
+
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Have a command that was interrupted take the time for this block; another Ctrl-C in it raises at once."""
+    _unhurried.set()
+    ignored = signal.getsignal(signal.SIGINT)
+    in_main = threading.current_thread() is threading.main_thread()
+    if in_main:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        if in_main:
+            signal.signal(signal.SIGINT, ignored)
+        _unhurried.clear()
 
 
 @contextmanager
@@ -88,6 +111,8 @@ def _stop(ended: threading.Event) -> None:
         engine = sys.modules.get("stedi.engine")
         if engine is not None:
             engine.interrupt_all()  # again and again: the next statement may have begun
+        if _unhurried.is_set():
+            since = time.monotonic()
         if time.monotonic() - since > PATIENCE:
             os.write(2, b"Interrupted\n")
             os._exit(INTERRUPTED)

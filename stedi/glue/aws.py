@@ -77,6 +77,7 @@ _MEANT = (
     (_EXPIRED, "the credentials have expired", "renew them, as with aws sso login, and run the command again"),
     (_NOT_ACCEPTED, "AWS does not accept these credentials", "correct them; `stedi doctor` says where they are from"),
     (_ELSEWHERE, "is in another region", "set AWS_REGION to its region"),
+    (frozenset({"ConcurrentRunsExceededException"}), "another run of it goes on", "wait for it, or stop it"),
     (_MISSING, "is not there", "correct its name, and see that AWS_REGION is right"),
 )
 """What codes of answers mean, and what to do."""
