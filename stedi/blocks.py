@@ -22,6 +22,7 @@ _PART = 1 << 24
 """Bytes of a file that one thread proves."""
 
 _LINE_FEED = ord("\n")
+_LINE_FEED_BYTE = pa.scalar(_LINE_FEED, pa.uint8())
 
 
 def prove_blocks(feed: Table, files: Sequence[Path], threads: int) -> dict[Path, int | None]:
@@ -75,12 +76,18 @@ def _rows(file: Path, start: int, end: int, lines: str) -> int | None:
                 whole = buffer.rfind(b"\n", 0, filled) + 1
                 if not _all_short(buffer, filled) or not _all_good(shared, whole, lines):
                     return None
-                rows += buffer.count(b"\n", 0, whole)
+                rows += _lines(shared, whole)
                 held = filled - whole
                 view[:held] = view[whole:filled]
     except OSError:
         return None
     return rows
+
+
+def _lines(shared: pa.Buffer, whole: int) -> int:
+    """Count the line feeds by Arrow: other threads go on meanwhile, which they do not while `bytes.count` works."""
+    found: int = pc.equal(pa.Array.from_buffers(pa.uint8(), whole, [None, shared]), _LINE_FEED_BYTE).true_count
+    return found
 
 
 def _all_short(buffer: bytearray, filled: int) -> bool:
