@@ -1,0 +1,354 @@
+"""Read Python without running it: what the expressions of a script come to, as far as its own text says.
+
+Enough for scripts as people write them for Glue: constants, variables, f-strings, `+`, `%`, `.format`, lists and
+dictionaries, loops over them, functions of the script. What is not known stays UNKNOWN; where it is a part of a text,
+its source stands there in braces, as `s3://{bucket}/customer/landing/`.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+__all__ = ["UNKNOWN", "Call", "Interpreter", "Unknown"]
+
+_DEEPEST = 8
+_LONGEST_LOOP = 200
+
+
+class Unknown:
+    """A value that the text of the script does not give; `source` is how the script writes it."""
+
+    def __init__(self, source: str = "") -> None:
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"{{{self.source or '…'}}}"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call in the script: `name` is its last name, `before` those before it, `receiver` what they come to."""
+
+    line: int
+    name: str
+    before: tuple[str, ...]
+    receiver: Any
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    source: str
+
+    def argument(self, name: str, position: int | None = None, default: Any = UNKNOWN) -> Any:
+        """Return an argument by name or position."""
+        if name in self.keywords:
+            return self.keywords[name]
+        if position is not None and position < len(self.positional):
+            return self.positional[position]
+        return default
+
+
+@dataclass(slots=True)
+class _Function:
+    node: ast.FunctionDef | ast.AsyncFunctionDef
+    scope: dict[str, Any]
+
+
+@dataclass
+class Interpreter:
+    """Walks a script in the order it would run; both branches of what it cannot decide.
+
+    `on_call` is told every call and may return what it comes to (None: not known); `on_attribute` likewise, for
+    attributes as `spark.read`.
+    """
+
+    on_call: Callable[[Call], Any]
+    on_attribute: Callable[[str, Any, int], Any]
+    scope: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    _depth: int = 0
+    _line: int | None = None  # of the call outside all functions of the script
+
+    def run(self, tree: ast.Module) -> None:
+        """Walk a whole script."""
+        self._run(tree.body, self.scope)
+
+    # statements
+
+    def _run(self, statements: Iterable[ast.stmt], scope: dict[str, Any]) -> Any:
+        returned: Any = None
+        for statement in statements:
+            found = self._one(statement, scope)
+            returned = found if returned is None else returned
+        return returned
+
+    def _one(self, node: ast.stmt, scope: dict[str, Any]) -> Any:
+        match node:
+            case ast.FunctionDef() | ast.AsyncFunctionDef():
+                scope[node.name] = _Function(node, scope)
+            case ast.Assign(targets=targets, value=value):
+                found = self.value(value, scope)
+                for target in targets:
+                    self._bind(target, found, scope)
+            case ast.AnnAssign(target=target, value=ast.expr() as value):
+                self._bind(target, self.value(value, scope), scope)
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
+                scope[name] = _plus(scope.get(name, Unknown(name)), self.value(value, scope))
+            case ast.Return(value=ast.expr() as value):
+                return self.value(value, scope)
+            case ast.If(test=test, body=body, orelse=orelse):
+                decided = self.value(test, scope)
+                if isinstance(decided, bool):
+                    return self._run(body if decided else orelse, scope)
+                return _first(self._run(body, scope), self._run(orelse, scope))
+            case ast.For() | ast.AsyncFor():
+                return self._loop(node, scope)
+            case _:
+                return self._other(node, scope)
+        return None
+
+    def _loop(self, node: ast.For | ast.AsyncFor, scope: dict[str, Any]) -> Any:
+        over = self.value(node.iter, scope)
+        known = isinstance(over, list | tuple) and len(over) <= _LONGEST_LOOP
+        returned: Any = None
+        for item in over if known else [Unknown(ast.unparse(node.target))]:
+            self._bind(node.target, item, scope)
+            returned = _first(returned, self._run(node.body, scope))
+        return _first(returned, self._run(node.orelse, scope))
+
+    def _other(self, node: ast.stmt, scope: dict[str, Any]) -> Any:
+        """Walk what neither binds nor decides: expressions first, then the statements inside (with, try, while)."""
+        returned: Any = None
+        if isinstance(node, ast.ClassDef):
+            return None
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.expr):
+                self.value(child, scope)
+            elif isinstance(child, ast.withitem):
+                found = self.value(child.context_expr, scope)
+                if child.optional_vars is not None:
+                    self._bind(child.optional_vars, found, scope)
+            elif isinstance(child, ast.stmt):
+                returned = _first(returned, self._one(child, scope))
+            elif isinstance(child, ast.ExceptHandler | ast.match_case):
+                returned = _first(returned, self._run(child.body, scope))
+        return returned
+
+    def _bind(self, target: ast.expr, value: Any, scope: dict[str, Any]) -> None:
+        match target:
+            case ast.Name(id=name):
+                scope[name] = value
+            case ast.Tuple(elts=targets) | ast.List(elts=targets):
+                many = value if isinstance(value, list | tuple) and len(value) == len(targets) else [UNKNOWN] * 99
+                for inner, item in zip(targets, many, strict=False):
+                    self._bind(inner, item, scope)
+            case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)):
+                if isinstance(scope.get(name), dict):
+                    scope[name][key] = value
+            case _:
+                pass
+
+    # expressions
+
+    def value(self, node: ast.expr, scope: dict[str, Any]) -> Any:  # noqa: C901, PLR0911, PLR0912 - one case a form
+        """Return what an expression comes to."""
+        match node:
+            case ast.Constant(value=value):
+                return value
+            case ast.Name(id=name):
+                return scope.get(name, self.scope.get(name, Unknown(name)))
+            case ast.JoinedStr(values=parts):
+                return "".join(self._part(part, scope) for part in parts)
+            case ast.List(elts=items):
+                return [self.value(item, scope) for item in items]
+            case ast.Tuple(elts=items):
+                return tuple(self.value(item, scope) for item in items)
+            case ast.Dict(keys=keys, values=values):
+                pairs = [
+                    (self.value(key, scope) if key else UNKNOWN, self.value(value, scope))
+                    for key, value in zip(keys, values, strict=True)
+                ]
+                return {key: value for key, value in pairs if isinstance(key, str | int)}
+            case ast.BinOp(left=left, op=ast.Add(), right=right):
+                return _plus(self.value(left, scope), self.value(right, scope))
+            case ast.BinOp(left=left, op=ast.Mod(), right=right):
+                return _percent(self.value(left, scope), self.value(right, scope), node)
+            case ast.BoolOp(op=ast.Or(), values=values):
+                found = [self.value(value, scope) for value in values]
+                return next((value for value in found if not isinstance(value, Unknown) and value), found[-1])
+            case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+                one, other = self.value(left, scope), self.value(right, scope)
+                known = isinstance(one, str | int) and isinstance(other, str | int)
+                return one == other if known else Unknown(ast.unparse(node))
+            case ast.IfExp(test=test, body=body, orelse=orelse):
+                decided = self.value(test, scope)
+                one, other = self.value(body, scope), self.value(orelse, scope)
+                return other if decided is False or isinstance(one, Unknown) else one
+            case ast.Subscript(value=inner, slice=key):
+                return _item(self.value(inner, scope), self.value(key, scope), node)
+            case ast.NamedExpr(target=target, value=inner):
+                found_value = self.value(inner, scope)
+                self._bind(target, found_value, scope)
+                return found_value
+            case ast.Attribute(value=inner, attr=name):
+                receiver = self.value(inner, scope)
+                found_value = self.on_attribute(name, receiver, node.lineno)
+                return Unknown(ast.unparse(node)) if found_value is None else found_value
+            case ast.Call():
+                return self._call(node, scope)
+            case _:
+                for child in ast.iter_child_nodes(node):
+                    if isinstance(child, ast.expr) and not isinstance(node, ast.Lambda):
+                        self.value(child, scope)
+                return Unknown(ast.unparse(node))
+
+    def _part(self, part: ast.expr, scope: dict[str, Any]) -> str:
+        value = self.value(part.value if isinstance(part, ast.FormattedValue) else part, scope)
+        return value if isinstance(value, str) else str(value)
+
+    def _call(self, node: ast.Call, scope: dict[str, Any]) -> Any:
+        function = node.func
+        receiver: Any = None
+        if isinstance(function, ast.Attribute):
+            name, before = function.attr, _names(function.value)
+            receiver = self.value(function.value, scope)
+        elif isinstance(function, ast.Name):
+            name, before = function.id, ()
+        else:
+            self.value(function, scope)
+            name, before = "", ()
+        positional = tuple(
+            self.value(argument.value if isinstance(argument, ast.Starred) else argument, scope)
+            for argument in node.args
+        )
+        keywords: dict[str, Any] = {}
+        for keyword in node.keywords:
+            value = self.value(keyword.value, scope)
+            if keyword.arg is not None:
+                keywords[keyword.arg] = value
+            elif isinstance(value, dict):
+                keywords |= {str(key): item for key, item in value.items()}
+        source = ast.unparse(node)
+        call = Call(self._line or node.lineno, name, before, receiver, positional, keywords, source)
+        local = scope.get(name, self.scope.get(name)) if not before and isinstance(function, ast.Name) else None
+        if isinstance(local, _Function):
+            found = self._enter(local, call)
+        elif isinstance(receiver, str | list | tuple | dict):
+            found = _method(call)
+        else:
+            found = _builtin(call)
+        if found is None:
+            found = self.on_call(call)
+        return Unknown(source) if found is None else found
+
+    def _enter(self, function: _Function, call: Call) -> Any:
+        """Walk a function of the script with what it is called with."""
+        if self._depth >= _DEEPEST:
+            return None
+        arguments = function.node.args
+        names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
+        inner = dict(function.scope)
+        defaults = dict(zip(names[len(names) - len(arguments.defaults) :], arguments.defaults, strict=True))
+        only = zip((a.arg for a in arguments.kwonlyargs), arguments.kw_defaults, strict=True)
+        defaults |= {name: value for name, value in only if value is not None}
+        inner |= dict.fromkeys((*names, *(a.arg for a in arguments.kwonlyargs)), UNKNOWN)
+        inner |= {name: self.value(value, function.scope) for name, value in defaults.items()}
+        inner |= dict(zip(names, call.positional, strict=False))
+        inner |= dict(call.keywords)
+        outside, self._line = self._line, call.line
+        self._depth += 1
+        try:
+            return self._run(function.node.body, inner)
+        finally:
+            self._depth -= 1
+            self._line = outside
+
+
+def _names(node: ast.expr) -> tuple[str, ...]:
+    """Return the names of `a.b().c` from the left."""
+    match node:
+        case ast.Attribute(value=inner, attr=name):
+            return (*_names(inner), name)
+        case ast.Name(id=name):
+            return (name,)
+        case ast.Call(func=inner):
+            return _names(inner)
+        case _:
+            return ()
+
+
+def _first(one: Any, other: Any) -> Any:
+    return other if one is None else one
+
+
+def _plus(one: Any, other: Any) -> Any:
+    if isinstance(one, str) or isinstance(other, str):
+        return f"{one}{other}"
+    for kind in (list, tuple):
+        if isinstance(one, kind) and isinstance(other, kind):
+            return [*one, *other] if kind is list else (*one, *other)
+    if type(one) is int and type(other) is int:
+        return one + other
+    return UNKNOWN
+
+
+def _percent(template: Any, values: Any, node: ast.expr) -> Any:
+    if not isinstance(template, str):
+        return Unknown(ast.unparse(node))
+    try:
+        return template % (values if isinstance(values, tuple | dict) else (values,))
+    except (TypeError, ValueError, KeyError):
+        return Unknown(ast.unparse(node))
+
+
+def _item(container: Any, key: Any, node: ast.expr) -> Any:
+    if isinstance(container, Mapping) and isinstance(key, str | int) and key in container:
+        return container[key]
+    if isinstance(container, list | tuple) and isinstance(key, int) and -len(container) <= key < len(container):
+        return container[key]
+    named = isinstance(container, Unknown) and isinstance(key, str) and isinstance(node, ast.Subscript)
+    return Unknown(key if named and container.source == "arguments" else ast.unparse(node))
+
+
+_PLAIN = ("strip", "lstrip", "rstrip", "lower", "upper", "replace", "format", "removeprefix", "removesuffix", "split")
+
+
+def _method(call: Call) -> Any:
+    """Return what a method of a known text, list or dictionary gives."""
+    receiver, name = call.receiver, call.name
+    try:
+        if isinstance(receiver, str):
+            if name == "join" and call.positional and isinstance(call.positional[0], Sequence):
+                return receiver.join(str(item) for item in call.positional[0])
+            return getattr(receiver, name)(*call.positional, **call.keywords) if name in _PLAIN else None
+        if isinstance(receiver, dict):
+            if name in ("items", "keys", "values"):
+                return [*getattr(receiver, name)()]
+            return (
+                receiver.get(*call.positional[:2], UNKNOWN)
+                if name == "get" and len(call.positional) == 1
+                else (receiver.get(*call.positional[:2]) if name == "get" else None)
+            )
+        if isinstance(receiver, list) and name == "append":
+            receiver.append(*call.positional)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        pass
+    return None
+
+
+def _builtin(call: Call) -> Any:
+    """Return what a few functions of Python give that paths are made with."""
+    last = call.before[-1:]
+    texts = [argument for argument in call.positional if isinstance(argument, str)]
+    if call.name == "join" and last == ("path",) and len(texts) == len(call.positional) > 0:
+        first, *rest = texts
+        return "/".join([first.rstrip("/"), str(PurePosixPath(*rest))]) if rest else first
+    if call.name in ("getenv", "get") and last in (("os",), ("environ",)) and len(call.positional) > 1:
+        return call.positional[1]
+    if not call.before and call.name == "str" and texts:
+        return texts[0]
+    return None
