@@ -16,7 +16,7 @@ from parity.scripts import Access, Script, is_open
 from parity.sqltext import Declared
 from stedi.contracts import FEEDS, TABLES
 
-__all__ = ["CATALOG_BUCKET", "Given", "Located", "Note", "Output", "Plan", "plan_jobs"]
+__all__ = ["CATALOG_BUCKET", "Given", "Link", "Located", "Note", "Output", "Plan", "plan_jobs"]
 
 CATALOG_BUCKET = "parity-catalog"
 """Where tables of the catalog lie whose place nobody gives."""
@@ -69,13 +69,14 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Missing:
-    """A place that a script reads and nothing fills; `table` is the one of ours that its name means."""
+class Link:
+    """A read of what another script makes: where it lies, which table of ours it is, and who makes it, "" for nobody."""
 
     script: str
     access: Access
     path: str
     table: str
+    maker: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +90,25 @@ class Plan:
     given: tuple[Given, ...] = ()
     catalog: tuple[Located, ...] = ()
     outputs: tuple[Output, ...] = ()
-    missing: tuple[Missing, ...] = ()
+    links: tuple[Link, ...] = ()
     notes: tuple[Note, ...] = ()
     skipped: Mapping[str, str] = field(default_factory=dict)
     broken: tuple[Script, ...] = ()
     makes: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def missing(self) -> tuple[Link, ...]:
+        """The reads of what no script makes; `table` is the one of ours that was meant, if it is made nowhere else."""
+        return tuple(link for link in self.links if not link.maker)
+
+    @property
+    def inputs(self) -> dict[str, tuple[str, ...]]:
+        """The tables of ours that each table of ours is made from, by what the scripts read."""
+        found: dict[str, dict[str, None]] = {table: {} for table in self.makes.values()}
+        for link in self.links:
+            if link.table and link.script in self.makes and link.table != self.makes[link.script]:
+                found[self.makes[link.script]][link.table] = None
+        return {table: tuple(names) for table, names in found.items()}
 
     @property
     def buckets(self) -> tuple[str, ...]:
@@ -119,7 +134,7 @@ class _Planner:
         self.given: dict[str, Given] = {}
         self.located: dict[str, Located] = {}
         self.outputs: list[Output] = []
-        self.missing: list[Missing] = []
+        self.links: list[Link] = []
         self.after: dict[str, set[str]] = {}
         self.places = {table.table: normal(table.location) for table in ddl if table.location}
         self.formats = {table.table: table.format for table in ddl}
@@ -139,7 +154,7 @@ class _Planner:
             tuple(self.given.values()),
             tuple(self.located.values()),
             tuple(output for output in self.outputs if output.script in jobs),
-            tuple(self.missing),
+            tuple(self.links),
             tuple(dict.fromkeys(self.notes)),
             self.skipped,
             tuple(broken),
@@ -279,7 +294,9 @@ class _Planner:
         makers = [o for o in self.outputs if self._fills(o, access, path)]
         corrected = self._corrected(access)
         if corrected is None and makers:
-            self.after[name] |= {output.script for output in makers} - {name}
+            others = [output for output in makers if output.script != name]
+            self.after[name] |= {output.script for output in others}
+            self.links += [Link(name, access, output.path, output.table, output.script) for output in others]
             if all(output.script == name for output in makers):
                 self.notes.append(Note(name, access.line, f"reads {access.name}, which it writes itself"))
             return
@@ -354,6 +371,7 @@ class _Planner:
             # a crawler would have found it there
             maker = makers[0]
             self.after[name].add(maker.script)
+            self.links.append(Link(name, access, maker.path, maker.table, maker.script))
             self.located[access.table] = Located(access.table, maker.path, maker.access.format or "json")
             self.notes.append(
                 Note(
@@ -372,7 +390,7 @@ class _Planner:
             hint = f"; {makers[0].script} writes {makers[0].table} to {makers[0].access.name}, line {makers[0].access.line}"
         self.after[name] |= {maker.script for maker in makers}
         self.notes.append(Note(name, access.line, f"reads {access.name}, which no script writes{hint}"))
-        self.missing.append(Missing(name, access, path, found.name if found and not makers else ""))
+        self.links.append(Link(name, access, path, found.name if found and not makers else ""))
         if access.table:
             self.located[access.table] = Located(access.table, path, "parquet")
 

@@ -1,0 +1,120 @@
+"""What is likely wrong with a script, from how its job ended: one sentence a person can act on.
+
+Messages of Spark may quote values of rows, so they are shown scrubbed; names of columns, tables and places stay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from parity.mapping import Note
+from parity.scripts import Script, Step
+from parity.worker import JobError, JobResult
+from stedi.masking import scrub
+
+__all__ = ["likely_wrong", "notes_of", "steps_behind"]
+
+_CLASS = re.compile(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)?)\]")
+_NAME = re.compile(r"`([^`]+)`(?:\.`([^`]+)`)*")
+_QUIET = ("ignored", "written")
+_LONGEST = 300
+
+_SAYS: dict[str, str] = {
+    "UNRESOLVED_COLUMN": "its input has no column {name}{instead}",
+    "UNRESOLVED_FIELD": "its input has no field {name}",
+    "FIELD_NOT_FOUND": "its input has no field {name}",
+    "TABLE_OR_VIEW_NOT_FOUND": "nothing made the table or view {name} before this job",
+    "PATH_NOT_FOUND": "nothing is at the path it reads: a misspelled path, or the job before it wrote elsewhere",
+    "UNABLE_TO_INFER_SCHEMA": "nothing is at the path it reads, or no data of that format",
+    "COLUMN_ALREADY_EXISTS": "two columns have the name {name}; select one of them before writing",
+    "AMBIGUOUS_REFERENCE": "{name} may be a column of either side of a join; write which one is meant",
+    "PARSE_SYNTAX_ERROR": "the SQL is no Spark SQL",
+    "DATATYPE_MISMATCH": "types do not fit: a column is compared with, or joined to, one of another type",
+    "CAST_INVALID_INPUT": "a value is not of the type it is cast to",
+    "UNRESOLVED_ROUTINE": "Spark has no function {name}",
+    "MISSING_AGGREGATION": "{name} is neither grouped by nor aggregated",
+    "MISSING_GROUP_BY": "it aggregates beside plain columns and has no GROUP BY",
+    "NUM_COLUMNS_MISMATCH": "the two sides of a UNION have not the same number of columns",
+}
+_TYPES: dict[str, str] = {
+    "KeyError": "a record has not the field, or the script did not ask for the argument, that the message names",
+    "NameError": "it uses a name that was never given a value, often the node of another script",
+    "ModuleNotFoundError": "it imports a module that is not installed where the jobs run",
+    "ImportError": "it imports what the module does not have",
+    "AttributeError": "it calls a method that this kind of frame has not (toDF() and fromDF() change between them)",
+    "GlueArgumentError": "it asks for a job argument that was not given: set it in parity.toml under [arguments]",
+    "MemoryError": "it needs more memory than the job may have",
+    "SyntaxError": "it is no Python",
+    "LandingChanged": "landing data were changed while the jobs ran",
+}
+
+
+def likely_wrong(error: JobError, script: Script | None = None) -> str:
+    """Return what is likely wrong, "" where there is no guess."""
+    found = _CLASS.search(error.message)
+    for name, says in _SAYS.items():
+        if found is not None and found.group(1).startswith(name):
+            return says.format(name=_named(error.message), instead=_instead(error.message))
+    last = error.type.rpartition(".")[2]
+    if last in _TYPES:
+        return _TYPES[last]
+    if "UnresolvedColumn" in error.message or "cannot resolve" in error.message:
+        return f"its input has no column {_named(error.message)}"
+    return ""
+
+
+def shown_error(error: JobError) -> str:
+    """Return an error's message as it may be shown."""
+    said = scrub(error.message)
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+
+
+def notes_of(script: Script, result: JobResult, *, rendered: bool) -> tuple[Note, ...]:
+    """Return what the runtime noted about a job that bears on its rows."""
+    return tuple(
+        Note(script.name, note.line or 0, f"{note.kind}: {note.message}")
+        for note in result.notes
+        if note.kind not in _QUIET
+    )
+
+
+def steps_behind(script: Script, cause: str) -> Iterator[Step]:
+    """Yield the lines of a script that are likely behind a difference of a cause."""
+    kinds = _BEHIND.get(cause, ())
+    for step in script.steps:
+        joins = "join" in step.text.lower() or "," in step.text.lower().partition(" from ")[2].partition(" where ")[0]
+        if step.kind in kinds and (step.kind != "sql" or "join" not in kinds or joins):
+            yield step
+
+
+_BEHIND: dict[str, tuple[str, ...]] = {
+    "empty": ("filter", "join", "sql"),
+    "fan_out": ("join", "sql"),
+    "outer_join": ("join", "sql"),
+    "timestamp_join": ("join", "sql"),
+    "missing_filter": ("join", "filter", "sql"),
+    "missing_dedupe": ("join", "sql", "dedupe"),
+    "extra_dedupe": ("dedupe", "sql"),
+    "missing_consent_filter": ("filter", "sql"),
+    "consent_date_filter": ("filter", "sql"),
+    "missing_column": ("columns", "sql"),
+    "extra_column": ("columns", "join", "sql"),
+    "renamed_column": ("columns", "sql"),
+    "case_of_names": ("columns", "sql"),
+    "type": ("columns", "sql"),
+    "precision": ("columns", "sql"),
+    "truncated": ("filter", "sql"),
+}
+"""By cause, the kinds of step that can do it."""
+
+
+def _named(message: str) -> str:
+    found = _NAME.search(message)
+    return found.group(0).replace("`", "") if found else "that it names"
+
+
+def _instead(message: str) -> str:
+    _, _, rest = message.partition("Did you mean")
+    names = [match.group(0).replace("`", "") for match in _NAME.finditer(rest)]
+    return f"; it has {', '.join(names)}" if names else ""

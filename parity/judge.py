@@ -1,0 +1,244 @@
+"""The verdicts of a run: each table, each feed's quarantine and ledger, with the lines of scripts that are behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from parity.compare import compare
+from parity.diagnosis import likely_wrong, shown_error, steps_behind
+from parity.engines import JobReport, Made
+from parity.jobs import Jobs
+from parity.outcome import Check, JobOutcome, SideOutcome
+from parity.verdict import TableVerdict, Verdict, failed, in_order, missing
+from stedi.contracts import FEEDS, TABLES, Column, Table
+from stedi.errors import StediError, UsageError
+from stedi.stages import STAGES
+
+if TYPE_CHECKING:
+    from parity.run import ParityRun
+
+__all__ = ["mapping", "pair", "side", "wanted"]
+
+
+def wanted(jobs: Jobs) -> tuple[str, ...]:
+    """Return the tables to compare: all that are made, but for those that parity.toml leaves out."""
+    return tuple(name for name in STAGES if name not in jobs.corrections.not_compared)
+
+
+def side(asked: ParityRun, glue: str) -> SideOutcome:
+    """Compare what one right side made with the left."""
+    jobs, made = asked.chosen[glue], asked.made[glue]
+    reports = _reports(jobs, made)
+    verdicts = [_table(asked, name, jobs, made, reports) for name in wanted(jobs)]
+    inputs = {n: s.inputs for n, s in STAGES.items()} if jobs.rendered else _inputs(jobs, made)
+    try:
+        verdicts = in_order(verdicts, inputs, [feed.name for feed in FEEDS])
+    except UsageError:  # scripts that read each other in a circle
+        verdicts = in_order(verdicts, {n: s.inputs for n, s in STAGES.items()}, [feed.name for feed in FEEDS])
+    return SideOutcome(
+        glue=glue,
+        engine=asked.rights[glue].name,
+        tables=tuple(_explained(verdict, jobs) for verdict in verdicts),
+        quarantine=tuple(_quarantine(asked, feed, made, reports) for feed in FEEDS) if jobs.rendered else (),
+        ledger=tuple(_ledger(asked, feed, made) for feed in FEEDS) if jobs.rendered else (),
+        jobs=tuple(_job(report, jobs) for report in reports),
+        notes=(*made.notes, *(note for report in reports for note in report.notes)),
+        versions=made.versions,
+        seconds={name: round(seconds, 3) for name, seconds in made.seconds.items()},
+    )
+
+
+def pair(asked: ParityRun, first: str, second: str) -> tuple[TableVerdict, ...]:
+    """Compare two right sides with each other."""
+    one, other = asked.made[first], asked.made[second]
+    names = [name for name in wanted(asked.chosen[first]) if name in one.tables or name in other.tables]
+    return tuple(_compared(asked, name, one, other, (f"Glue {first}", f"Glue {second}")) for name in names)
+
+
+def mapping(jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
+    """Return what the scripts' places are taken for: script, place, table; landing data first, "" for no script."""
+    plan = jobs.plan
+    found = [("", given.table or given.path, given.feed) for given in plan.given]
+    found += [(output.script, output.access.name or output.path, output.table or "?") for output in plan.outputs]
+    return tuple(found)
+
+
+def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
+    """Return how every job ended, with those that could not even be tried."""
+    broken = [
+        JobReport(script.name, jobs.plan.makes.get(script.name, ""), "not run") for script in jobs.plan.broken
+    ]
+    return [*made.jobs, *broken]
+
+
+def _table(
+    asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterable[JobReport]
+) -> TableVerdict:
+    if name in made.tables:
+        return _compared(asked, name, asked.left, made, ("DuckDB", "Glue"))
+    report = next((report for report in reports if report.table == name and not report.ok), None)
+    if report is not None:
+        outcome = _job(report, jobs)
+        where = f"{report.name}, line {outcome.line}" if outcome.line else report.name
+        return failed(name, f"{where}: {outcome.problem}", fix=outcome.likely)
+    if any(report.table == name for report in reports):
+        return missing(name, "its job ended well, but wrote nothing there", fix="look at the job's log")
+    fix = "say which output it is in parity.toml under [outputs], or leave it out under [tables]"
+    return missing(name, "no script makes it", fix=fix)
+
+
+def _compared(
+    asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]
+) -> TableVerdict:
+    context: dict[str, Any] = {table: data for table, data in asked.left.tables.items() if table != name}
+    assert asked.given is not None
+    try:
+        return compare(
+            left.tables.get(name, ()),
+            right.tables.get(name, ()),
+            table=name,
+            contract=TABLES[name],
+            context=context,
+            labels=labels,
+            may_be_empty=name in asked.may_be_empty,
+            show_pii=asked.show_pii,
+            memory_limit=asked.memory_limit,
+        )
+    except StediError as error:
+        return failed(name, error.message, fix=error.fix)
+
+
+def _explained(verdict: TableVerdict, jobs: Jobs) -> TableVerdict:
+    """Add the lines of the script that are likely behind a difference."""
+    if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT or verdict.cause is None:
+        return verdict
+    scripts = [script for script in jobs.plan.jobs if jobs.plan.makes.get(script.name) == verdict.table]
+    lines = [
+        f"{script.name}, line {step.line}: {step.kind}: {_short(step.text)}"
+        for script in scripts
+        for step in steps_behind(script, str(verdict.cause))
+    ]
+    return replace(verdict, notes=(*verdict.notes, *lines))
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"{line[:160]}…"  # noqa: PLR2004
+
+
+def _inputs(jobs: Jobs, made: Made) -> dict[str, tuple[str, ...]]:
+    """Return what tables were made from, without those that a job was given ours for."""
+    ours = {(note.script, note.text.split()[2].rstrip(",")) for note in made.notes if note.text.startswith("given our")}
+    of = {table: script for script, table in jobs.plan.makes.items()}
+    return {
+        table: tuple(name for name in names if (of.get(table, ""), name) not in ours)
+        for table, names in jobs.plan.inputs.items()
+    }
+
+
+def _job(report: JobReport, jobs: Jobs) -> JobOutcome:
+    script = next((s for s in (*jobs.plan.jobs, *jobs.plan.broken) if s.name == report.name), None)
+    log = report.log.name if report.log else ""
+    if report.ok:
+        return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), log=log)
+    if script is not None and script.error is not None:
+        line, text = script.error
+        return JobOutcome(
+            report.name, report.table, "failed", problem=f"SyntaxError: {text}", likely="it is no Python", line=line
+        )
+    error = report.error
+    if error is None:
+        problem = "it took longer than it may" if report.state == "timeout" else "it failed without saying why"
+        return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), problem, log=log)
+    problem = f"{error.type}: {shown_error(error)}"
+    likely = likely_wrong(error, script)
+    return JobOutcome(
+        report.name, report.table, report.state, round(report.seconds, 3), problem, likely, error.line, log
+    )
+
+
+# quarantine and ledger
+
+_QUARANTINE = (
+    Column("file", "VARCHAR", "landing file"),
+    Column("reason", "VARCHAR", "why the line is no row"),
+    Column("raw", "VARCHAR", "the line", pii=True),
+)
+
+
+def _quarantine(asked: ParityRun, feed: Table, made: Made, reports: Iterable[JobReport]) -> TableVerdict:
+    """Compare the lines of a feed that are no rows: file, reason and bytes, as a multiset."""
+    name = f"quarantine of {feed.feed}"
+    readers = [table for table, stage in STAGES.items() if feed.name in stage.inputs]
+    bad = next((report for report in reports if report.table in readers and not report.ok), None)
+    if bad is not None:
+        return failed(name, f"{bad.name} failed")
+    right = made.quarantine.get(feed.name)
+    if right is None or (isinstance(right, Path) and not right.exists()):
+        return missing(name, "no job wrote it")
+    contract = Table(name, "landing", f"_quarantine/{feed.feed}/", _QUARANTINE, (), "lines that are no rows")
+    try:
+        return compare(
+            _bad_lines(asked.left.quarantine.get(feed.name) or []),
+            _bad_lines(_parquet(right)),
+            table=name,
+            contract=contract,
+            labels=("DuckDB", "Glue"),
+            may_be_empty=True,
+            show_pii=asked.show_pii,
+            memory_limit=asked.memory_limit,
+        )
+    except StediError as error:
+        return failed(name, error.message, fix=error.fix)
+
+
+def _parquet(data: Any) -> list[Path]:
+    return sorted(data.glob("*.parquet")) if isinstance(data, Path) else list(data)
+
+
+def _bad_lines(files: list[Path]) -> Any:
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    schema = pa.schema([("file", pa.string()), ("reason", pa.string()), ("raw", pa.binary())])
+    tables = [pq.read_table(file, columns=schema.names).cast(schema) for file in files]
+    return pa.concat_tables([schema.empty_table(), *tables])
+
+
+def _ledger(asked: ParityRun, feed: Table, made: Made) -> Check:
+    """Compare where the lines of a feed went.
+
+    The jobs write no ledger: lines are counted by looking at bytes, kept and quarantined ones in what the jobs wrote,
+    and what is left of the lines was dropped.
+    """
+    assert asked.given is not None
+    left = asked.left.ledger[feed.name]
+    trusted = next(
+        (n for n, s in STAGES.items() if feed.name in s.inputs and TABLES[n].feed == feed.feed), ""
+    )
+    kept = _rows(made.tables.get(trusted))
+    quarantined = _rows(made.quarantine.get(feed.name))
+    if kept is None or quarantined is None:
+        return Check(f"ledger of {feed.feed}", Verdict.FAILED, _balance(left), "its job failed")
+    lines = asked.given.count(feed.name)
+    right = (lines, kept, lines - kept - quarantined, quarantined)
+    verdict = Verdict.SAME if left == right else Verdict.DIFFERENT
+    return Check(f"ledger of {feed.feed}", verdict, _balance(left), _balance(right))
+
+
+def _balance(ledger: tuple[int, int, int, int]) -> str:
+    lines, kept, dropped, quarantined = ledger
+    return f"{lines:,} lines = {kept:,} kept + {dropped:,} dropped + {quarantined:,} quarantined"
+
+
+def _rows(data: Any) -> int | None:
+    import pyarrow.parquet as pq
+
+    if data is None or (isinstance(data, Path) and not data.exists()):
+        return None
+    return sum(pq.read_metadata(file).num_rows for file in _parquet(data))
+
+
