@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -68,15 +68,11 @@ def mapping(jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
 
 def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
     """Return how every job ended, with those that could not even be tried."""
-    broken = [
-        JobReport(script.name, jobs.plan.makes.get(script.name, ""), "not run") for script in jobs.plan.broken
-    ]
+    broken = [JobReport(script.name, jobs.plan.makes.get(script.name, ""), "not run") for script in jobs.plan.broken]
     return [*made.jobs, *broken]
 
 
-def _table(
-    asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterable[JobReport]
-) -> TableVerdict:
+def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterable[JobReport]) -> TableVerdict:
     if name in made.tables:
         return _compared(asked, name, asked.left, made, ("DuckDB", "Glue"))
     report = next((report for report in reports if report.table == name and not report.ok), None)
@@ -90,9 +86,7 @@ def _table(
     return missing(name, "no script makes it", fix=fix)
 
 
-def _compared(
-    asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]
-) -> TableVerdict:
+def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:
     context: dict[str, Any] = {table: data for table, data in asked.left.tables.items() if table != name}
     assert asked.given is not None
     try:
@@ -216,9 +210,7 @@ def _ledger(asked: ParityRun, feed: Table, made: Made) -> Check:
     """
     assert asked.given is not None
     left = asked.left.ledger[feed.name]
-    trusted = next(
-        (n for n, s in STAGES.items() if feed.name in s.inputs and TABLES[n].feed == feed.feed), ""
-    )
+    trusted = next((n for n, s in STAGES.items() if feed.name in s.inputs and TABLES[n].feed == feed.feed), "")
     kept = _rows(made.tables.get(trusted))
     quarantined = _rows(made.quarantine.get(feed.name))
     if kept is None or quarantined is None:
@@ -239,6 +231,4 @@ def _rows(data: Any) -> int | None:
 
     if data is None or (isinstance(data, Path) and not data.exists()):
         return None
-    return sum(pq.read_metadata(file).num_rows for file in _parquet(data))
-
-
+    return sum(int(pq.read_metadata(file).num_rows) for file in _parquet(data))

