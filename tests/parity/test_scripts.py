@@ -108,7 +108,6 @@ def test_both_branches_of_what_cannot_be_decided_count() -> None:
         ('glueContext.write_dynamic_frame.from_catalog(frame=f, database="S", table_name="T")', "", "s.t", ""),
         ('glueContext.write_dynamic_frame.from_catalog(f, "s", "t")', "", "s.t", ""),
         (
-            "w = glueContext.write_dynamic_frame\n"
             'glueContext.write_dynamic_frame.from_options(f, "s3", {"path": "s3://b/x/"}, "glueparquet")',
             "s3://b/x/",
             "",
