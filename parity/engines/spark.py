@@ -41,7 +41,10 @@ _FIX = {
 
 
 class Spark:
-    """Runs the jobs of a run; the worker starts in the background as soon as this is entered."""
+    """Runs the jobs of a run; its worker starts in the background as soon as this is entered.
+
+    A `worker` that is given has been entered already, is emptied before each use, and goes on afterwards.
+    """
 
     name = "spark"
 
@@ -59,6 +62,7 @@ class Spark:
         conf: Mapping[str, str] | None = None,
         shuffle_partitions: int = 4,
         progress: Progress = silent,
+        worker: Worker | None = None,
     ) -> None:
         self.glue = glue
         self._python = python
@@ -66,7 +70,8 @@ class Spark:
         self._folder = folder
         self._timeout = timeout
         self._progress = progress
-        self._worker = Worker(
+        self._shared = worker is not None
+        self._worker = worker or Worker(
             python=python,
             master=master,
             memory=memory,
@@ -80,20 +85,22 @@ class Spark:
         self._made = 0
 
     def __enter__(self) -> Self:
-        self._starting = threading.Thread(target=self._start, daemon=True)
-        self._starting.start()
+        if not self._shared:
+            self._starting = threading.Thread(target=self._start, daemon=True)
+            self._starting.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._starting is not None:
             self._starting.join()
-        self._worker.close()
+        if not self._shared:
+            self._worker.close()
 
     def make(self, given: LandingData, ours: Mapping[str, Any]) -> Made:
         """Run the jobs over landing data, and return what they wrote."""
         self._ready()
         made = Made(versions={"spark": self._worker.spark})
-        if self._made:
+        if self._made or self._shared:
             self._worker.clear()
         self._made += 1
         started = time.perf_counter()
