@@ -92,6 +92,23 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "yes": FLAG,
         "json": FLAG,
     },
+    "parity run": {
+        **_ON_S3,
+        "landing": PLACE,
+        "jobs": PLACE,
+        "glue": TEXT,
+        "engine": ("spark", "aws"),
+        "master": TEXT,
+        "glue_6_python": PLACE,
+        "timeout": SHARE,
+        "report": PLACE,
+        "known": PLACE,
+        "show_pii": FLAG,
+        "keep": FLAG,
+        "lake": PLACE,
+        "memory_limit": TEXT,
+        "json": FLAG,
+    },
 }
 """The options of each command, and what each takes; a tuple lists the words it takes.
 

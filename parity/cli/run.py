@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from parity.document import document
 from parity.engines.choice import GLUE, Choice
 from parity.outcome import Outcome, SideOutcome
-from parity.run import ParityRun
-from parity.run import run as run_parity
 from parity.verdict import TableVerdict, Verdict
 from stedi.cli.build import default_landing
 from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
@@ -19,6 +17,9 @@ from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.errors import CheckFailed, StediError, UsageError
 from stedi.storage import Options
+
+if TYPE_CHECKING:
+    from parity.run import ParityRun
 
 __all__ = ["run"]
 
@@ -113,6 +114,10 @@ def run(
     DuckDB on one side, the jobs on the other, over the same landing data. Says of every table whether it is the same,
     and of one that is not which rows differ, the likely cause, and where to look first.
     """
+    from parity.document import document
+    from parity.run import ParityRun
+    from parity.run import run as run_parity
+
     versions = tuple(dict.fromkeys(part.strip() for part in glue.split(",") if part.strip()))
     if engine == "aws" and jobs is not None:
         raise UsageError("--jobs and --engine aws", fix="deployed jobs are run as they are: leave --jobs out")

@@ -186,9 +186,7 @@ class Aws:
         self._going.clear()
 
     def _stop_run(self, job: str) -> None:
-        self._account.call(
-            "glue", "batch_stop_job_run", f"job {job}", JobName=job, JobRunIds=[self._going[job]]
-        )
+        self._account.call("glue", "batch_stop_job_run", f"job {job}", JobName=job, JobRunIds=[self._going[job]])
 
     def _take(self, made: Made, prefix: str) -> None:
         for job in made.jobs:
