@@ -105,6 +105,9 @@ _BEHIND: dict[str, tuple[str, ...]] = {
     "type": ("columns", "sql"),
     "precision": ("columns", "sql"),
     "truncated": ("filter", "sql"),
+    "extra_filter": ("filter", "join", "sql"),
+    "wrong_source": ("sql",),
+    "changed_values": ("columns", "sql"),
 }
 """By cause, the kinds of step that can do it."""
 

@@ -87,7 +87,8 @@ def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterabl
 
 
 def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:
-    context: dict[str, Any] = {table: data for table, data in asked.left.tables.items() if table != name}
+    others = {**asked.left.landing, **asked.left.tables}
+    context: dict[str, Any] = {table: data for table, data in others.items() if table != name}
     assert asked.given is not None
     try:
         return compare(
@@ -107,15 +108,16 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
 
 def _explained(verdict: TableVerdict, jobs: Jobs) -> TableVerdict:
     """Add the lines of the script that are likely behind a difference."""
-    if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT or verdict.cause is None:
+    if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT:
         return verdict
     scripts = [script for script in jobs.plan.jobs if jobs.plan.makes.get(script.name) == verdict.table]
     lines = [
         f"{script.name}, line {step.line}: {step.kind}: {_short(step.text)}"
         for script in scripts
-        for step in steps_behind(script, str(verdict.cause))
+        for explanation in verdict.causes
+        for step in steps_behind(script, str(explanation.cause))
     ]
-    return replace(verdict, notes=(*verdict.notes, *lines))
+    return replace(verdict, notes=(*verdict.notes, *dict.fromkeys(lines)))
 
 
 def _short(text: str) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
@@ -77,6 +79,16 @@ def _landing() -> dict[str, list[dict[str, object]]]:
 
 
 _TYPES = {"VARCHAR": pa.string(), "BIGINT": pa.int64(), "DOUBLE": pa.float64()}
+
+
+def write_landing(folder: Path) -> Path:
+    """Write the landing rows as files; a date that was not given is an absent key."""
+    for name, rows in _landing().items():
+        place = folder / TABLES[name].prefix
+        place.mkdir(parents=True)
+        kept = [{key: value for key, value in row.items() if value is not None} for row in rows]
+        (place / "rows.json").write_text("".join(json.dumps(row) + "\n" for row in kept), encoding="utf-8")
+    return folder
 
 
 @dataclass

@@ -40,12 +40,14 @@ class JobReport:
 class Made:
     """What a side made: where each table and each feed's quarantine lies, as `compare` reads them.
 
-    A table that is not in `tables` was not made; `ledger` holds lines, kept, dropped and quarantined of a feed, where
-    the side counts them itself. `seconds` says what took how long.
+    A table that is not in `tables` was not made. `landing` holds the files of each feed's good lines, which causes are
+    found by; `ledger` lines, kept, dropped and quarantined of a feed, where the side counts them itself. `seconds` says
+    what took how long.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
     quarantine: dict[str, Any] = field(default_factory=dict)
+    landing: dict[str, Any] = field(default_factory=dict)
     ledger: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     jobs: list[JobReport] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)

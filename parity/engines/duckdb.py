@@ -11,6 +11,7 @@ from parity.engines import Made
 from parity.landing import LandingData
 from stedi.build import build
 from stedi.contracts import TABLES
+from stedi.lake import Lake
 from stedi.run import Progress, silent
 
 __all__ = ["DuckDB"]
@@ -26,12 +27,14 @@ class DuckDB:
         self._memory_limit = memory_limit
         self._progress = progress
         self._made = 0
+        self._open: list[Lake] = []
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        pass
+        for lake in self._open:
+            lake.__exit__(None, None, None)
 
     def make(self, given: LandingData, ours: Mapping[str, Any]) -> Made:
         """Build a lake, and return its tables, quarantine and ledger."""
@@ -48,8 +51,18 @@ class DuckDB:
             made.tables[name] = [lake / file.path for file in table.files]
         for name, feed in manifest.feeds.items():
             made.quarantine[name] = [lake / file.path for file in feed.quarantine]
+            made.landing[name] = self._rows(given, lake, name, clean=not feed.quarantined)
         feeds = {TABLES[name].feed: name for name in manifest.feeds}
         for entry in manifest.ledger:
             made.ledger[feeds[entry.feed]] = (entry.lines, entry.kept, entry.dropped, entry.quarantined)
         made.seconds["build"] = time.perf_counter() - started
         return made
+
+    def _rows(self, given: LandingData, lake: Path, feed: str, *, clean: bool) -> list[Path]:
+        """Return the files of a feed's good lines: the landing files, or what is left of them without bad lines."""
+        if clean:
+            return list(given.storage.fetch(given.listings[feed].files).values())
+        opened = Lake.open(lake, options=given.storage.options)
+        self._open.append(opened)
+        opened.stand([feed])
+        return [Path(file) for file in opened.files_of(feed)]

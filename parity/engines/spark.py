@@ -21,7 +21,6 @@ from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
-from stedi.engine import glob_safe
 from stedi.errors import EnvironmentFault
 from stedi.run import Progress, silent
 from stedi.storage import make_private_folder
@@ -261,16 +260,17 @@ def _no_rows(table: str) -> Any:
 
 def _write_rows(files: Any, folder: Path, form: str) -> None:
     """Write our table as a job would have: Parquet, or JSON without the keys that are null."""
-    import duckdb
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
     make_private_folder(folder)
-    connection = duckdb.connect()
-    rows: Any = connection.read_parquet([glob_safe(Path(file)) for file in files])
     if form in ("parquet", "glueparquet"):
-        rows.write_parquet(str(folder / "part-0.parquet"))
+        for file in files:
+            shutil.copyfile(file, folder / Path(file).name)
         return
     with (folder / "part-0.json").open("w", encoding="utf-8") as stream:
-        while batch := rows.fetchmany(10_000):
-            for row in batch:
-                record = {name: value for name, value in zip(rows.columns, row, strict=True) if value is not None}
-                stream.write(json.dumps(record, ensure_ascii=False) + "\n")
+        for file in files:
+            with pq.ParquetFile(file) as parquet:
+                for batch in parquet.iter_batches():
+                    for row in batch.to_pylist():
+                        record = {name: value for name, value in row.items() if value is not None}
+                        stream.write(json.dumps(record, ensure_ascii=False) + "\n")

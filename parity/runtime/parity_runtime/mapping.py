@@ -280,8 +280,9 @@ def _source(content: Content, name: str, *, case_sensitive_names: bool) -> tuple
 
 def _cast(column: Column, name: str) -> Column:
     # a value that does not fit is null, on Glue 6.0 too, where Spark's own cast would end the job
-    cast: Callable[[str], Column] = getattr(column, "try_cast", column.cast)
-    return cast(name)
+    # asked of the class: any other name of a column is one of its fields
+    cast: Callable[[Column, str], Column] = getattr(type(column), "try_cast", type(column).cast)
+    return cast(column, name)
 
 
 def resolve_choice(

@@ -1,0 +1,330 @@
+"""For each cause a script in the style of Glue Studio that has just that fault; and what real scripts have wrong.
+
+Each script runs on Spark for real. Where it is the only one in its folder, it is given our tables for what it reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import small_lake
+import studio
+
+from parity.engines.spark import Spark
+from parity.outcome import Outcome, SideOutcome
+from parity.run import ParityRun, run
+from parity.verdict import Cause, TableVerdict, Verdict
+from parity.worker import Worker
+from stedi.contracts import TABLES
+
+pytestmark = pytest.mark.spark
+
+ROOT = f"s3://{studio.BUCKET}"
+Run = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="module")
+def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_lake.write_landing(tmp_path_factory.mktemp("landing"))
+
+
+@pytest.fixture
+def parity(landing: Path, spark_worker: Worker, tmp_path: Path) -> Run:
+    """Return `parity({"a.py": text})`: the outcome of running these scripts."""
+
+    def go(scripts: dict[str, str], **files: str) -> Outcome:
+        folder = studio.put(tmp_path / "jobs", scripts)
+        for name, text in files.items():
+            (folder / name.replace("_", ".")).write_text(text, encoding="utf-8")
+        asked = ParityRun(
+            str(landing),
+            folder,
+            engine=lambda asked, glue: Spark(asked.chosen[glue], asked.folder / glue, worker=spark_worker),
+            known_file=tmp_path / "parity-known.toml",
+        )
+        return run(asked)
+
+    return go
+
+
+def side_of(outcome: Outcome) -> SideOutcome:
+    [side] = outcome.sides
+    return side
+
+
+def verdict_of(outcome: Outcome, table: str) -> TableVerdict:
+    return next(verdict for verdict in side_of(outcome).tables if verdict.table == table)
+
+
+def test_a_right_set_of_scripts_is_the_same(parity: Run) -> None:
+    outcome = parity(RIGHT)
+    wrong = {
+        verdict.table: (verdict.causes, verdict.problem) for verdict in side_of(outcome).tables if not verdict.same
+    }
+    assert not wrong
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.SAME, 0)
+    assert all(verdict.left_rows == verdict.right_rows != 0 for verdict in side_of(outcome).tables)
+
+
+# one fault each
+
+_CUSTOMER = ", ".join(f"c.{column.name}" for column in TABLES["customer_trusted"].columns)
+_AGREED = (
+    "select c.* from c join (select email, max(case when shareWithResearchAsOfDate > 0 then lastUpdateDate end) as yes,"
+    " max(case when shareWithResearchAsOfDate > 0 then null else lastUpdateDate end) as no from c group by email) d"
+    " on c.email = d.email where c.shareWithResearchAsOfDate > 0 and (d.no is null or d.yes > d.no)"
+)
+_ML = (
+    "select s.sensorReadingTime, s.serialNumber, s.distanceFromObject, a.user, a.timestamp, a.x, a.y, a.z from s"
+    " {how} join a on s.sensorReadingTime = a.timestamp"
+)
+
+RIGHT = studio.jobs() | {
+    "customer_landing_to_trusted.py": studio.script(
+        studio.s3("Landing", f"{ROOT}/customer/landing/"),
+        studio.sql("Agreed", _AGREED, c="Landing"),
+        studio.sink("Trusted", "Agreed", f"{ROOT}/customer/trusted/", "customer_trusted"),
+    ),
+    "customer_trusted_to_curated.py": studio.script(
+        studio.s3("Customers", f"{ROOT}/customer/trusted/"),
+        studio.catalog("Readings", "accelerometer_trusted"),
+        studio.sql("Curated", "select c.* from c where c.email in (select user from a);", c="Customers", a="Readings"),
+        studio.sink("Written", "Curated", f"{ROOT}/customer/curated/", "customers_curated"),
+    ),
+    "accelerometer_landing_to_trusted.py": studio.script(
+        studio.s3("Readings", f"{ROOT}/accelerometer/landing/"),
+        studio.catalog("Customers", "customer_trusted"),
+        studio.sql("Emails", "select distinct email from c", c="Customers"),
+        studio.join("Joined", "Readings", "Emails", "user", "email"),
+        studio.drop("Dropped", "Joined", "email"),
+        studio.sink("Written", "Dropped", f"{ROOT}/accelerometer/trusted/", "accelerometer_trusted"),
+    ),
+}
+"""Scripts that give the tables of the small lake, in which a customer withdrew and one landed twice."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A script with one fault: the table it makes, the cause, a text of the line that is to be named."""
+
+    cause: Cause
+    table: str
+    script: str
+    line: str
+
+
+def fault(cause: Cause, table: str, line: str, *nodes: str) -> Fault:
+    """Put a script together that reads `In`, ... and ends with a node `Out`."""
+    end = studio.sink("Written", "Out", f"{ROOT}/{TABLES[table].prefix}", table)
+    return Fault(cause, table, studio.script(*nodes, end), line)
+
+
+def reads(**places: str) -> str:
+    return "".join(studio.s3(node, f"{ROOT}/{place}/") for node, place in places.items())
+
+
+FAULTS = {
+    "a filter that is always false": fault(
+        Cause.EMPTY,
+        "customer_trusted",
+        "Filter.apply",
+        reads(In="customer/landing"),
+        studio.keep("Out", "In", 'row["shareWithResearchAsOfDate"] == "yes"'),
+    ),
+    "customers filtered by nothing": fault(
+        Cause.MISSING_CONSENT_FILTER,
+        "customer_trusted",
+        "",
+        reads(In="customer/landing"),
+        studio.sql("Out", "select * from c", c="In"),
+    ),
+    "readings since the consent only": fault(
+        Cause.CONSENT_DATE_FILTER,
+        "accelerometer_trusted",
+        "Out = sparkSqlQuery",
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.sql(
+            "Out",
+            "select distinct a.* from a join c on a.user = c.email where a.timestamp >= c.shareWithResearchAsOfDate",
+            a="In",
+            c="Who",
+        ),
+    ),
+    "a join that multiplies": fault(
+        Cause.FAN_OUT,
+        "customers_curated",
+        "Join.apply",
+        reads(In="customer/trusted", Readings="accelerometer/trusted"),
+        studio.join("Joined", "In", "Readings", "email", "user"),
+        studio.drop("Out", "Joined", "user", "timestamp", "x", "y", "z"),
+    ),
+    "no dedupe of customers": fault(
+        Cause.MISSING_DEDUPE,
+        "accelerometer_trusted",
+        "Join.apply",
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.join("Joined", "In", "Who", "user", "email"),
+        studio.sql("Out", "select user, timestamp, x, y, z from j", j="Joined"),
+    ),
+    "distinct where rows repeat": fault(
+        Cause.EXTRA_DEDUPE,
+        "customer_trusted",
+        "dropDuplicates",
+        reads(In="customer/landing"),
+        studio.sql("Agreed", _AGREED, c="In"),
+        studio.distinct("Out", "Agreed"),
+    ),
+    "an outer join": fault(
+        Cause.OUTER_JOIN,
+        "machine_learning_curated",
+        "Out = sparkSqlQuery",
+        reads(Steps="step_trainer/trusted", Readings="accelerometer/trusted"),
+        studio.sql("Out", _ML.format(how="left"), s="Steps", a="Readings"),
+    ),
+    "a join on the owner too": fault(
+        Cause.TIMESTAMP_JOIN,
+        "machine_learning_curated",
+        "Out = sparkSqlQuery",
+        reads(Steps="step_trainer/trusted", Readings="accelerometer/trusted", Who="customer/curated"),
+        studio.sql(
+            "Out",
+            _ML.format(how="inner") + " where (s.serialNumber, a.user) in (select serialNumber, email from c)",
+            s="Steps",
+            a="Readings",
+            c="Who",
+        ),
+    ),
+    "columns of the joined table": fault(
+        Cause.EXTRA_COLUMN,
+        "accelerometer_trusted",
+        "Join.apply",
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.sql("Once", "select distinct email, phone from c", c="Who"),
+        studio.join("Out", "In", "Once", "user", "email"),
+    ),
+    "a column dropped": fault(
+        Cause.MISSING_COLUMN,
+        "step_trainer_trusted",
+        "DropFields.apply",
+        reads(In="step_trainer/landing", Who="customer/curated"),
+        studio.sql("Kept", "select * from s where serialNumber in (select serialNumber from c)", s="In", c="Who"),
+        studio.drop("Out", "Kept", "distanceFromObject"),
+    ),
+    "a column renamed": fault(
+        Cause.RENAMED_COLUMN,
+        "step_trainer_trusted",
+        "ApplyMapping.apply",
+        reads(In="step_trainer/landing", Who="customer/curated"),
+        studio.sql("Kept", "select * from s where serialNumber in (select serialNumber from c)", s="In", c="Who"),
+        studio.mapping(
+            "Out",
+            "Kept",
+            ("sensorReadingTime", "bigint", "sensorReadingTime", "bigint"),
+            ("serialNumber", "string", "serial", "string"),
+            ("distanceFromObject", "bigint", "distanceFromObject", "bigint"),
+        ),
+    ),
+    "a number made text": fault(
+        Cause.TYPE,
+        "step_trainer_trusted",
+        "ApplyMapping.apply",
+        reads(In="step_trainer/landing", Who="customer/curated"),
+        studio.sql("Kept", "select * from s where serialNumber in (select serialNumber from c)", s="In", c="Who"),
+        studio.mapping(
+            "Out",
+            "Kept",
+            ("sensorReadingTime", "bigint", "sensorReadingTime", "string"),
+            ("serialNumber", "string", "serialNumber", "string"),
+            ("distanceFromObject", "bigint", "distanceFromObject", "bigint"),
+        ),
+    ),
+    "doubles made floats": fault(
+        Cause.PRECISION,
+        "accelerometer_trusted",
+        "ApplyMapping.apply",
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.sql("Kept", "select * from a where user in (select email from c)", a="In", c="Who"),
+        studio.mapping(
+            "Out",
+            "Kept",
+            ("user", "string", "user", "string"),
+            ("timestamp", "bigint", "timestamp", "bigint"),
+            *((axis, "double", axis, "float") for axis in "xyz"),
+        ),
+    ),
+    "the wrong customers": fault(
+        Cause.WRONG_SOURCE,
+        "customers_curated",
+        "",
+        reads(In="customer/landing"),
+        studio.sql("Out", "select * from c", c="In"),
+    ),
+    "no filter by readings": fault(
+        Cause.MISSING_FILTER,
+        "customers_curated",
+        "Out = sparkSqlQuery",
+        reads(In="customer/trusted", Readings="accelerometer/trusted"),
+        studio.sql(
+            "Out",
+            "select c.* from c left join (select distinct user from a) r on c.email = r.user",
+            c="In",
+            a="Readings",
+        ),
+    ),
+    "cut off": fault(
+        Cause.TRUNCATED,
+        "step_trainer_trusted",
+        "Out = sparkSqlQuery",
+        reads(In="step_trainer/landing", Who="customer/curated"),
+        studio.sql(
+            "Out",
+            "select s.* from s where serialNumber in (select serialNumber from c) order by sensorReadingTime limit 60",
+            s="In",
+            c="Who",
+        ),
+    ),
+    "a filter too many": fault(
+        Cause.EXTRA_FILTER,
+        "customer_trusted",
+        "Filter.apply",
+        reads(In="customer/landing"),
+        studio.sql("Agreed", _AGREED, c="In"),
+        studio.keep("Out", "Agreed", 'row["shareWithPublicAsOfDate"] is not None'),
+    ),
+    "a value changed": fault(
+        Cause.CHANGED_VALUES,
+        "accelerometer_trusted",
+        "",
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.sql(
+            "Out", "select user, timestamp, -x as x, y, z from a where user in (select email from c)", a="In", c="Who"
+        ),
+    ),
+    "one row that counts": fault(
+        Cause.EXTRA_COLUMN,
+        "machine_learning_curated",
+        "Out = sparkSqlQuery",
+        reads(Steps="step_trainer/trusted", Readings="accelerometer/trusted"),
+        studio.sql(
+            "Out", "select count(*) as rows from s join a on s.sensorReadingTime = a.timestamp", s="Steps", a="Readings"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_fault_is_named_with_its_cause_and_line(parity: Run, name: str) -> None:
+    found = FAULTS[name]
+    script = f"{TABLES[found.table].glue_job}.py"
+    outcome = parity({script: found.script})
+    verdict = verdict_of(outcome, found.table)
+    assert verdict.verdict is Verdict.DIFFERENT, verdict.problem
+    assert found.cause in {explanation.cause for explanation in verdict.causes}, verdict.causes
+    assert outcome.exit_code == 1
+    assert not verdict.follows
+    if found.line:
+        line = studio.line_of(found.script, found.line)
+        assert any(text.startswith(f"{script}, line {line}: ") for text in verdict.notes), verdict.notes
