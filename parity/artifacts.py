@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from parity.outcome import Outcome
+from parity.report import write_reports
 from parity.run import ParityRun
+from parity.summary import report_of
 from stedi.glue.receipt import SAME, Receipt, digests
 from stedi.storage import faults, make_private, make_private_folder
 
@@ -25,6 +27,7 @@ def write_artifacts(folder: Path, asked: ParityRun, outcome: Outcome) -> None:
     """Write everything into a folder; a receipt of an earlier run is removed where this one is not the same."""
     with faults(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
+        write_reports(report_of(outcome), folder)
         _write_logs(folder / LOGS, asked)
         for old in folder.glob(f"{Path(RECEIPT).stem}*.json"):
             old.unlink()

@@ -35,11 +35,13 @@ class Bucket:
         with explained(self._what, "s3:PutObject"):
             self._account.client("s3").upload_file(str(file), self._name, key)
 
+    def write(self, key: str, text: str) -> None:
+        """Write a small object."""
+        self._account.call("s3", "put_object", self._what, Bucket=self._name, Key=key, Body=text.encode())
+
     def fetch(self, prefix: str, folder: Path) -> list[Path]:
         """Fetch the objects under a prefix that readers see as data into a private folder, and return the files."""
-        pages = self._account.pages(
-            "s3", "list_objects_v2", self._what, "Contents", Bucket=self._name, Prefix=prefix
-        )
+        pages = self._account.pages("s3", "list_objects_v2", self._what, "Contents", Bucket=self._name, Prefix=prefix)
         files = {}
         for item in pages:
             path = PurePosixPath(str(item["Key"]).removeprefix(prefix))
@@ -64,9 +66,7 @@ class Bucket:
         """Delete everything under a prefix, old versions too: copies of landing data hold personal data."""
         found: list[dict[str, str]] = []
         for key in ("Versions", "DeleteMarkers"):
-            pages = self._account.pages(
-                "s3", "list_object_versions", self._what, key, Bucket=self._name, Prefix=prefix
-            )
+            pages = self._account.pages("s3", "list_object_versions", self._what, key, Bucket=self._name, Prefix=prefix)
             found += [{"Key": str(item["Key"]), "VersionId": str(item["VersionId"])} for item in pages]
         left: list[str] = []
         for start in range(0, len(found), _PAGE):

@@ -13,7 +13,7 @@ from parity.sqltext import Declared, declared
 from stedi import plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
-from stedi.stages import STAGES
+from stedi.stages import RUN_PARAMETERS, STAGES
 from stedi.storage import faults
 
 __all__ = ["Jobs", "folder_jobs", "rendered_jobs"]
@@ -37,7 +37,9 @@ class Jobs:
 
 def rendered_jobs(texts: Mapping[str, str], only: frozenset[str] | None = None) -> Jobs:
     """Return the jobs that `stedi.glue.render` writes, in the order of the stages."""
-    order = plan.order({name: stage.inputs for name, stage in STAGES.items()}, [*(f.name for f in FEEDS), *_GIVEN])
+    order = plan.order(
+        {name: stage.inputs for name, stage in STAGES.items()}, [*(f.name for f in FEEDS), RUN_PARAMETERS]
+    )
     names = {f"{TABLES[table].glue_job}.py": table for table in order}
     for name in texts:
         if name not in names:
@@ -45,10 +47,6 @@ def rendered_jobs(texts: Mapping[str, str], only: frozenset[str] | None = None) 
     chosen = [name for name in names if name in texts and (only is None or names[name] in only)]
     scripts = tuple(Script(name, texts[name], arguments=_asked(texts[name])) for name in chosen)
     return Jobs(dict(texts), Plan(jobs=scripts, makes={name: names[name] for name in chosen}), rendered=True)
-
-
-_GIVEN = ("run_parameters",)
-"""Inputs of stages that are no tables: given with the run."""
 
 
 def _asked(text: str) -> tuple[str, ...]:

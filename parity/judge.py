@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from parity.compare import compare
 from parity.diagnosis import likely_wrong, shown_error, steps_behind
-from parity.engines import JobReport, Made
+from parity.engines import JobReport, Made, trusted_of
 from parity.jobs import Jobs
 from parity.outcome import Check, JobOutcome, SideOutcome
 from parity.verdict import TableVerdict, Verdict, failed, in_order, missing
@@ -20,12 +20,26 @@ from stedi.stages import STAGES
 if TYPE_CHECKING:
     from parity.run import ParityRun
 
-__all__ = ["mapping", "pair", "side", "wanted"]
+__all__ = ["inputs_of", "mapping", "pair", "side", "wanted"]
 
 
 def wanted(jobs: Jobs) -> tuple[str, ...]:
-    """Return the tables to compare: all that are made, but for those that parity.toml leaves out."""
-    return tuple(name for name in STAGES if name not in jobs.corrections.not_compared)
+    """Return the tables to compare: all that are made, but for those that parity.toml leaves out.
+
+    Of somebody's scripts nobody expects tables that are made with parameters of a run, which those are not given.
+    """
+    left_out = set(jobs.corrections.not_compared)
+    if not jobs.rendered:
+        left_out |= {name for name in _of_parameters() if name not in jobs.plan.makes.values()}
+    return tuple(name for name in STAGES if name not in left_out)
+
+
+def _of_parameters() -> set[str]:
+    """Return the tables that hang on parameters of a run, directly or through another."""
+    found: set[str] = set()
+    for _ in STAGES:
+        found |= {n for n, stage in STAGES.items() if stage.parameters or found & set(stage.inputs)}
+    return found
 
 
 def side(asked: ParityRun, glue: str) -> SideOutcome:
@@ -33,11 +47,7 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     jobs, made = asked.chosen[glue], asked.made[glue]
     reports = _reports(jobs, made)
     verdicts = [_table(asked, name, jobs, made, reports) for name in wanted(jobs)]
-    inputs = {n: s.inputs for n, s in STAGES.items()} if jobs.rendered else _inputs(jobs, made)
-    try:
-        verdicts = in_order(verdicts, inputs, [feed.name for feed in FEEDS])
-    except UsageError:  # scripts that read each other in a circle
-        verdicts = in_order(verdicts, {n: s.inputs for n, s in STAGES.items()}, [feed.name for feed in FEEDS])
+    verdicts = in_order(verdicts, inputs_of(jobs, made), [feed.name for feed in FEEDS])
     return SideOutcome(
         glue=glue,
         engine=asked.rights[glue].name,
@@ -125,14 +135,22 @@ def _short(text: str) -> str:
     return line if len(line) <= 160 else f"{line[:160]}…"  # noqa: PLR2004
 
 
-def _inputs(jobs: Jobs, made: Made) -> dict[str, tuple[str, ...]]:
-    """Return what tables were made from, without those that a job was given ours for."""
+def inputs_of(jobs: Jobs, made: Made) -> dict[str, tuple[str, ...]]:
+    """Return what tables were made from: what the scripts read, without what a job was given ours of."""
+    stages = {name: stage.inputs for name, stage in STAGES.items()}
+    if jobs.rendered:
+        return stages
     ours = {(note.script, note.text.split()[2].rstrip(",")) for note in made.notes if note.text.startswith("given our")}
     of = {table: script for script, table in jobs.plan.makes.items()}
-    return {
+    found = {
         table: tuple(name for name in names if (of.get(table, ""), name) not in ours)
         for table, names in jobs.plan.inputs.items()
     }
+    try:
+        in_order((), found, [feed.name for feed in FEEDS])
+    except UsageError:  # scripts that read each other in a circle
+        return stages
+    return found
 
 
 def _job(report: JobReport, jobs: Jobs) -> JobOutcome:
@@ -168,8 +186,7 @@ _QUARANTINE = (
 def _quarantine(asked: ParityRun, feed: Table, made: Made, reports: Iterable[JobReport]) -> TableVerdict:
     """Compare the lines of a feed that are no rows: file, reason and bytes, as a multiset."""
     name = f"quarantine of {feed.feed}"
-    readers = [table for table, stage in STAGES.items() if feed.name in stage.inputs]
-    bad = next((report for report in reports if report.table in readers and not report.ok), None)
+    bad = next((report for report in reports if report.table == trusted_of(feed.name) and not report.ok), None)
     if bad is not None:
         return failed(name, f"{bad.name} failed")
     right = made.quarantine.get(feed.name)
@@ -207,18 +224,21 @@ def _bad_lines(files: list[Path]) -> Any:
 def _ledger(asked: ParityRun, feed: Table, made: Made) -> Check:
     """Compare where the lines of a feed went.
 
-    The jobs write no ledger: lines are counted by looking at bytes, kept and quarantined ones in what the jobs wrote,
-    and what is left of the lines was dropped.
+    On the right, kept and quarantined are what the job has written, lines and rows what its log has counted; where
+    there is no log, lines are counted by looking at the bytes, and what was neither kept nor quarantined was dropped.
     """
     assert asked.given is not None
     left = asked.left.ledger[feed.name]
-    trusted = next((n for n, s in STAGES.items() if feed.name in s.inputs and TABLES[n].feed == feed.feed), "")
-    kept = _rows(made.tables.get(trusted))
+    kept = _rows(made.tables.get(trusted_of(feed.name)))
     quarantined = _rows(made.quarantine.get(feed.name))
     if kept is None or quarantined is None:
         return Check(f"ledger of {feed.feed}", Verdict.FAILED, _balance(left), "its job failed")
-    lines = asked.given.count(feed.name)
-    right = (lines, kept, lines - kept - quarantined, quarantined)
+    if feed.name in made.counted:
+        lines, rows = made.counted[feed.name]
+    else:
+        lines = asked.given.count(feed.name)
+        rows = lines - quarantined
+    right = (lines, kept, rows - kept, quarantined)
     verdict = Verdict.SAME if left == right else Verdict.DIFFERENT
     return Check(f"ledger of {feed.feed}", verdict, _balance(left), _balance(right))
 

@@ -5,7 +5,7 @@ Holds no personal data: verdicts mask their examples, errors are shown scrubbed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parity.known import Known
@@ -56,8 +56,7 @@ class SideOutcome:
     def verdict(self, allowed: Mapping[str, Known]) -> Verdict:
         """Return the worst verdict of all that was compared, apart from known differences."""
         unknown = [verdict for verdict in self.tables if verdict.same or verdict.table not in allowed]
-        known = bool(self.tables) and not unknown
-        tables = Verdict.SAME if known else overall(unknown)
+        tables = overall(unknown) if unknown or not self.tables else Verdict.SAME
         others = [overall([v]) for v in self.quarantine] + [check.verdict for check in self.ledger]
         ranked = (Verdict.FAILED, Verdict.MISSING, Verdict.DIFFERENT)
         return next((worst for worst in ranked if worst in (tables, *others)), Verdict.SAME)
@@ -67,8 +66,9 @@ class SideOutcome:
 class Outcome:
     """A whole run: the left side against one right side a Glue version, and those against each other.
 
-    `pairs` holds the verdicts of two right sides, by "5.1 6.0"; `known` the differences that were allowed, by table;
-    `problems` what is wrong with parity-known.toml, which fails the run.
+    `pairs` holds the verdicts of two right sides, by "5.1 6.0"; `known` the differences that were allowed;
+    `problems` what is wrong with parity-known.toml, which fails the run; `mapping` what the places of scripts were
+    taken for, `inputs` what each table was made from.
     """
 
     landing: str
@@ -79,6 +79,7 @@ class Outcome:
     known: Mapping[str, Known] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     mapping: tuple[tuple[str, str, str], ...] = ()
+    inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)

@@ -7,6 +7,7 @@ right one, compare, settle known differences.
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import tempfile
 import time
@@ -48,6 +49,7 @@ class ParityRun:
     may_be_empty: frozenset[str] = frozenset()
     render: Callable[[str], Mapping[str, str]] | None = None
     progress: Progress = silent
+    key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     resources: ExitStack = field(default_factory=ExitStack)
@@ -128,8 +130,8 @@ def _start(asked: ParityRun) -> None:
 def _left(asked: ParityRun) -> None:
     """Build the lake of the left side."""
     assert asked.given is not None
-    with DuckDB(asked.folder / "left", memory_limit=asked.memory_limit, progress=asked.progress) as engine:
-        asked.left = engine.make(asked.given, {})
+    left = DuckDB(asked.folder / "left", key=asked.key, memory_limit=asked.memory_limit, progress=asked.progress)
+    asked.left = asked.resources.enter_context(left).make(asked.given, {})
 
 
 def _right(asked: ParityRun) -> None:
@@ -172,6 +174,7 @@ def _settle(asked: ParityRun) -> None:
         known=settled.allowed,
         problems=settled.problems,
         mapping=judge.mapping(jobs),
+        inputs=judge.inputs_of(jobs, next(iter(asked.made.values()))),
         notes=tuple(str(note) for note in jobs.plan.notes),
         versions={"stedi": __version__, **asked.left.versions},
         started=asked.began.isoformat(timespec="seconds"),

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from parity.engines.choice import GLUE, Choice
-from parity.outcome import Outcome, SideOutcome
-from parity.verdict import TableVerdict, Verdict
+from parity.outcome import Outcome
 from stedi.cli.build import default_landing
 from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
-from stedi.errors import CheckFailed, StediError, UsageError
+from stedi.errors import UsageError
 from stedi.storage import Options
 
 if TYPE_CHECKING:
+    from parity.report import Report
     from parity.run import ParityRun
 
 __all__ = ["run"]
@@ -108,15 +108,16 @@ def run(
     memory_limit: str | None,
     options: Options,
     as_json: bool,
-) -> None:
+) -> int:
     """Run the Glue jobs and compare their tables with those of the zones' SQL.
 
     DuckDB on one side, the jobs on the other, over the same landing data. Says of every table whether it is the same,
     and of one that is not which rows differ, the likely cause, and where to look first.
     """
-    from parity.document import document
+    from parity.report import document
     from parity.run import ParityRun
     from parity.run import run as run_parity
+    from parity.summary import report_of
 
     versions = tuple(dict.fromkeys(part.strip() for part in glue.split(",") if part.strip()))
     if engine == "aws" and jobs is not None:
@@ -135,18 +136,14 @@ def run(
     with Parts() as progress:
         asked.progress = progress
         outcome = run_parity(asked, _finish(report))
-    for text in outcome.notes:
-        note(f"note: {shown(text)}")
+    report_now = report_of(outcome)
     if as_json:
-        print_json(document(outcome))
+        print_json(document(report_now))
     else:
-        _print(outcome)
+        _print(outcome, report_now)
     if report:
-        note(f"reports: {shown(report)}")
-    if outcome.exit_code == 1:
-        raise CheckFailed(_said(outcome), fix="look first at what the first of these tables says")
-    if outcome.exit_code:
-        raise StediError(_said(outcome), fix="look at the jobs that failed, with --report DIR at their logs")
+        note(f"wrote {shown(report)}")
+    return outcome.exit_code
 
 
 def _finish(report: str | None) -> Callable[[ParityRun, Outcome], None]:
@@ -159,89 +156,25 @@ def _finish(report: str | None) -> Callable[[ParityRun, Outcome], None]:
     return finish
 
 
-def _said(outcome: Outcome) -> str:
-    tables = [name for name, verdict in outcome.tables().items() if not verdict.same and name not in outcome.known]
-    others = [v.table for side in outcome.sides for v in side.quarantine if not v.same]
-    others += [check.name for side in outcome.sides for check in side.ledger if check.verdict is not Verdict.SAME]
-    if tables or others:
-        return f"not the same: {', '.join(dict.fromkeys([*tables, *others]))}"
-    return "; ".join(outcome.problems) or "nothing was compared"
+def _print(outcome: Outcome, report: Report) -> None:
+    from parity.report import print_report
 
-
-def _print(outcome: Outcome) -> None:
+    for text in outcome.notes:
+        note(f"note: {shown(text)}")
     if outcome.mapping:
         print_table(("script", "reads or writes", "taken for"), [tuple(map(shown, row)) for row in outcome.mapping])
         print_lines("")
+    print_report(report)
+    print_lines("")
     for side in outcome.sides:
-        _print_side(outcome, side)
-    for names, verdicts in outcome.pairs.items():
-        first, _, second = names.partition(" ")
-        wrong = [verdict.table for verdict in verdicts if not verdict.same]
-        said = f"differ in {', '.join(wrong)}" if wrong else f"give the same {len(verdicts)} tables"
-        print_lines(f"Glue {first} and Glue {second} {said}", "")
-    for entry in outcome.known.values():
-        print_lines(f"known until {entry.expires}: {entry.table}: {shown(entry.reason)} ({entry.id})")
-    print_lines(*(f"parity-known.toml: {problem}" for problem in outcome.problems))
+        for job in side.jobs:
+            if job.problem:
+                where = f"{job.name}, line {job.line}" if job.line else job.name
+                print_lines(f"{shown(where)}: {job.state}: {shown(job.problem)}")
+        print_lines(*(f"note: {shown(str(text))}" for text in side.notes))
+    print_lines(*(f"{shown(name)}: {shown(value)}" for name, value in report.facts.items()))
     times = outcome.seconds
     print_lines(
-        f"{outcome.verdict}: {shown(outcome.landing)}; build {times['build']:.1f} s, Spark start"
-        f" {times['spark_start']:.1f} s, jobs {times['spark_jobs']:.1f} s, {times['total']:.1f} s in all"
+        f"build {times['build']:.1f} s, Spark start {times['spark_start']:.1f} s, jobs {times['spark_jobs']:.1f} s,"
+        f" {times['total']:.1f} s in all"
     )
-
-
-def _print_side(outcome: Outcome, side: SideOutcome) -> None:
-    versions = ", ".join(f"{name} {version}" for name, version in side.versions.items())
-    print_lines(f"Glue {side.glue} ({versions})", "")
-    rows = []
-    for verdict in side.tables:
-        known = " (known)" if verdict.table in outcome.known else ""
-        counts = (_count(verdict.left_rows), _count(verdict.right_rows))
-        rows.append((verdict.table, f"{verdict.verdict}{known}", *counts, shown(_why(verdict))))
-    print_table(("table", "verdict", "DuckDB", "Glue", "cause"), rows, right=("DuckDB", "Glue"))
-    print_lines("")
-    for verdict in (*side.tables, *side.quarantine):
-        if not verdict.same:
-            _print_difference(verdict)
-    for job in side.jobs:
-        if job.problem:
-            where = f"{job.name}, line {job.line}" if job.line else job.name
-            print_lines(f"{shown(where)}: {job.state}: {shown(job.problem)}")
-            print_lines(*([f"  likely: {shown(job.likely)}"] if job.likely else []))
-    print_lines(*(f"note: {shown(str(text))}" for text in side.notes))
-    _print_checks(side)
-
-
-def _print_difference(verdict: TableVerdict) -> None:
-    print_lines(f"{verdict.table}: {verdict.verdict}" + (f", {shown(verdict.problem)}" if verdict.problem else ""))
-    for explanation in verdict.causes:
-        print_lines(f"  {explanation.cause.title}: {shown(explanation.evidence)}")
-    print_lines(*(f"  {shown(text)}" for text in verdict.notes))
-    for example in verdict.examples[:3]:
-        values = ", ".join(f"{name}={value}" for name, value in example.values.items())
-        print_lines(f"  {example.kind}: {shown(values)}")
-    print_lines(*([f"  fix: {shown(verdict.fix)}"] if verdict.fix else []))
-
-
-def _print_checks(side: SideOutcome) -> None:
-    if side.quarantine:
-        wrong = [verdict.table for verdict in side.quarantine if not verdict.same]
-        lines = sum(verdict.left_rows or 0 for verdict in side.quarantine)
-        print_lines(f"quarantine: {'different' if wrong else 'same'}, {lines:,} lines")
-    for check in side.ledger:
-        if check.verdict is Verdict.SAME:
-            print_lines(f"{check.name}: same, {check.left}")
-        else:
-            print_lines(f"{check.name}: {check.verdict}, DuckDB {check.left}; Glue {check.right}")
-    print_lines("")
-
-
-def _why(verdict: TableVerdict) -> str:
-    if verdict.same:
-        return ""
-    if verdict.follows:
-        return f"follows from {verdict.follows}"
-    return str(verdict.cause.title) if verdict.cause else verdict.problem
-
-
-def _count(rows: int | None) -> str:
-    return "" if rows is None else f"{rows:,}"

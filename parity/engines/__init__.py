@@ -12,8 +12,10 @@ from typing import Any, Literal, Protocol, Self
 
 from parity.mapping import Note
 from parity.worker import JobError
+from stedi.contracts import TABLES
+from stedi.stages import STAGES
 
-__all__ = ["Engine", "JobReport", "Made"]
+__all__ = ["Engine", "JobReport", "Made", "trusted_of"]
 
 JobState = Literal["succeeded", "failed", "timeout", "not run"]
 
@@ -41,18 +43,26 @@ class Made:
     """What a side made: where each table and each feed's quarantine lies, as `compare` reads them.
 
     A table that is not in `tables` was not made. `landing` holds the files of each feed's good lines, which causes are
-    found by; `ledger` lines, kept, dropped and quarantined of a feed, where the side counts them itself. `seconds` says
-    what took how long.
+    found by; `ledger` the lines, kept, dropped and quarantined of a feed as the left side has them, `counted` its lines
+    and rows as the log of a job has. `seconds` says what took how long.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
     quarantine: dict[str, Any] = field(default_factory=dict)
     landing: dict[str, Any] = field(default_factory=dict)
     ledger: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
+    counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     jobs: list[JobReport] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+
+
+def trusted_of(feed: str) -> str:
+    """Return the table that keeps a feed's own rows, whose job quarantines its bad lines."""
+    return next(
+        name for name, stage in STAGES.items() if feed in stage.inputs and TABLES[name].feed == TABLES[feed].feed
+    )
 
 
 class Engine(Protocol):

@@ -23,12 +23,16 @@ from stedi.glue.jobs import dag, table_of
 from stedi.glue.names import lake as lake_of
 from stedi.glue.receipt import digests
 from stedi.run import Progress, silent
+from stedi.stages import STAGES
 from stedi.storage import Options
 
 __all__ = ["RUNS", "Aws"]
 
 RUNS = "_stedi/parity/"
 """Where the copies and tables of runs are under the lake root; each run has a folder of its own there."""
+
+KEY = "_stedi/pseudonym-key.txt"
+"""Where a run's key of the pseudonyms is below its folder; it never stays there."""
 
 POLL_SECONDS = 10.0
 _ENDED = {"SUCCEEDED": "succeeded", "TIMEOUT": "timeout"}
@@ -48,6 +52,7 @@ class Aws:
         *,
         lake: str,
         glue: str = "5.1",
+        key: str,
         options: Options | None = None,
         keep: bool = False,
         timeout: float = 3600.0,
@@ -55,6 +60,7 @@ class Aws:
         progress: Progress = silent,
     ) -> None:
         self.glue = glue
+        self._key = key
         self._jobs = jobs
         self._folder = folder
         self._lake = lake_of(lake)
@@ -74,9 +80,8 @@ class Aws:
 
     def __exit__(self, *_: object) -> None:
         self._stop()
-        if not self._keep:
-            for prefix in self._runs:
-                self._bucket.remove(prefix)
+        for prefix in self._runs:
+            self._bucket.remove(f"{prefix}{KEY}" if self._keep else prefix)
 
     def make(self, given: LandingData, ours: Mapping[str, Any]) -> Made:
         """Copy the landing data, run the jobs, fetch what they wrote."""
@@ -126,6 +131,7 @@ class Aws:
             given.lay(feed.name, laid, everything=True)
             for file in sorted(path for path in laid.rglob("*") if path.is_file()):
                 self._bucket.upload(file, f"{prefix}{feed.prefix}{file.relative_to(laid).as_posix()}")
+        self._bucket.write(f"{prefix}{KEY}", self._key)
 
     # job runs
 
@@ -157,6 +163,8 @@ class Aws:
 
     def _begin(self, job: str, prefix: str) -> str:
         arguments = {"--LAKE": f"s3://{self._lake.bucket}/{prefix}".rstrip("/")}
+        if "pseudonym_key" in STAGES[table_of(job)].parameters:
+            arguments["--PSEUDONYM_KEY_PATH"] = f"s3://{self._lake.bucket}/{prefix}{KEY}"
         answer = self._account.call("glue", "start_job_run", f"job {job}", JobName=job, Arguments=arguments)
         return str(answer["JobRunId"])
 

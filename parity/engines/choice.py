@@ -47,6 +47,8 @@ class Choice:
                 lake=self.lake,
                 options=self.options,
                 keep=self.keep,
+                glue=glue,
+                key=asked.key,
                 timeout=self.timeout,
                 progress=asked.progress,
             )
@@ -56,6 +58,7 @@ class Choice:
             asked.chosen[glue],
             asked.folder / glue,
             glue=glue,
+            key=asked.key,
             python=self.glue_6_python if self.glue_6_python and glue.startswith("6.") else sys.executable,
             master=self.master,
             memory=self.memory,

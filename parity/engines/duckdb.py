@@ -22,8 +22,9 @@ class DuckDB:
 
     name = "duckdb"
 
-    def __init__(self, folder: Path, *, memory_limit: str | None = None, progress: Progress = silent) -> None:
+    def __init__(self, folder: Path, *, key: str, memory_limit: str | None = None, progress: Progress = silent) -> None:
         self._folder = folder
+        self._key = key
         self._memory_limit = memory_limit
         self._progress = progress
         self._made = 0
@@ -42,7 +43,14 @@ class DuckDB:
         self._made += 1
         lake = self._folder / f"lake-{self._made}"
         options = given.storage.options
-        run = build(lake, given.storage.uri, memory_limit=self._memory_limit, options=options, progress=self._progress)
+        run = build(
+            lake,
+            given.storage.uri,
+            memory_limit=self._memory_limit,
+            pseudonym_key=self._key,
+            options=options,
+            progress=self._progress,
+        )
         manifest = run.manifest
         if manifest is None:
             raise RuntimeError("a build that ends has a manifest")

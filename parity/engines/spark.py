@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import sys
 import threading
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from parity.diagnosis import notes_of
-from parity.engines import JobReport, Made
+from parity.engines import JobReport, Made, trusted_of
 from parity.engines.choice import GLUE
 from parity.jobs import Jobs
 from parity.landing import LandingData
@@ -23,12 +24,18 @@ from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault
 from stedi.run import Progress, silent
-from stedi.storage import make_private_folder
+from stedi.stages import STAGES
+from stedi.storage import make_private, make_private_folder
 
 __all__ = ["Spark"]
 
 LAKE = "s3://parity-lake"
 """Where rendered jobs find landing data and leave their tables."""
+
+KEY = "s3://parity-key/pseudonym-key.txt"
+"""Where they find the key of the pseudonyms: the left side has the same."""
+
+_COUNTED = re.compile(r"^(\w+): ([\d,]+) lines, ([\d,]+) rows, ([\d,]+) in quarantine$", re.MULTILINE)
 
 
 _FIX = {
@@ -53,6 +60,7 @@ class Spark:
         folder: Path,
         *,
         glue: str = "5.1",
+        key: str,
         python: str = sys.executable,
         master: str = "local[*]",
         memory: str = "2g",
@@ -64,6 +72,7 @@ class Spark:
         worker: Worker | None = None,
     ) -> None:
         self.glue = glue
+        self._key = key
         self._python = python
         self._jobs = jobs
         self._folder = folder
@@ -155,7 +164,8 @@ class Spark:
 
     def _arguments(self, name: str) -> dict[str, str]:
         if self._jobs.rendered:
-            return {"LAKE": LAKE}
+            needs_key = "pseudonym_key" in STAGES[self._jobs.plan.makes[name]].parameters
+            return {"LAKE": LAKE, **({"PSEUDONYM_KEY_PATH": KEY} if needs_key else {})}
         asked = next(script.arguments for script in self._jobs.plan.jobs if script.name == name)
         given = self._jobs.corrections.arguments
         return {key: given[key] for key in asked if key in given}
@@ -167,6 +177,11 @@ class Spark:
             laid = self._folder / f"run-{self._made}" / "landing" / feed.feed
             given.lay(feed.name, laid, everything=True)
             self._worker.place(f"{LAKE}/{feed.prefix}", laid)
+        key = self._folder / f"run-{self._made}" / "key" / KEY.rpartition("/")[2]
+        make_private_folder(key.parent)
+        key.write_text(self._key, encoding="utf-8")
+        make_private(key)
+        self._worker.place(KEY.rpartition("/")[0], key.parent)
 
     def _take_lake(self, made: Made) -> None:
         for job in made.jobs:
@@ -174,6 +189,7 @@ class Spark:
                 made.tables[job.table] = self._worker.local(f"{LAKE}/{TABLES[job.table].prefix}")
         for feed in FEEDS:
             made.quarantine[feed.name] = self._worker.local(f"{LAKE}/_quarantine/{feed.feed}")
+            made.counted |= _counted(feed.name, made.jobs)
 
     # anybody's scripts
 
@@ -244,6 +260,18 @@ class Spark:
             for file in files
             if file.exists() and not _hidden(file, root) and not any(file.is_relative_to(other) for other in inside)
         ]
+
+
+def _counted(feed: str, jobs: list[JobReport]) -> dict[str, tuple[int, int]]:
+    """Return how many lines and rows of a feed the job of its trusted table has counted, as its log says."""
+    table = trusted_of(feed)
+    for job in jobs:
+        if job.table == table and job.ok and job.log is not None:
+            text = job.log.read_text(encoding="utf-8", errors="replace")
+            for name, lines, rows, _ in _COUNTED.findall(text):
+                if name == TABLES[feed].feed:
+                    return {feed: (int(lines.replace(",", "")), int(rows.replace(",", "")))}
+    return {}
 
 
 def _hidden(file: Path, root: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -24,7 +24,7 @@ class Report:
     """The verdicts of one run.
 
     `inputs` maps a table to those it is made from, and puts the verdicts in order; `facts` are shown as they are, what
-    was compared with what; `details` go into report.json under their own names: jobs, versions, whatever the run has.
+    was compared with what; `known` names tables that are allowed to differ; `details` go into report.json under their own names: jobs, versions, whatever the run has.
     """
 
     verdicts: Sequence[TableVerdict]
@@ -33,6 +33,7 @@ class Report:
     inputs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+    known: Collection[str] = ()
     seconds: float = 0.0
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -43,8 +44,9 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        """The worst of the verdicts."""
-        return overall(self.verdicts)
+        """The worst of the verdicts, without differences that are known."""
+        unknown = [verdict for verdict in self.verdicts if verdict.same or verdict.table not in self.known]
+        return overall(unknown) if unknown or not self.verdicts else Verdict.SAME
 
     @property
     def first(self) -> TableVerdict | None:
@@ -58,7 +60,8 @@ class Report:
             return "no table was compared"
         tables = counted(len(self.verdicts), "table")
         if self.verdict is Verdict.SAME:
-            return f"{tables}: all the same"
+            known = sum(not verdict.same for verdict in self.verdicts)
+            return f"{tables}: all the same" + (f" but for {counted(known, 'known difference')}" if known else "")
         kinds = [verdict.verdict for verdict in self.verdicts]
         parts = [f"{kinds.count(kind)} {kind}" for kind in Verdict if kind in kinds]
         first = f"; the first that diverges is {self.first.table}" if self.first else ""

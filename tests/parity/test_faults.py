@@ -42,7 +42,9 @@ def parity(landing: Path, spark_worker: Worker, tmp_path: Path) -> Run:
         asked = ParityRun(
             str(landing),
             folder,
-            engine=lambda asked, glue: Spark(asked.chosen[glue], asked.folder / glue, worker=spark_worker),
+            engine=lambda asked, glue: Spark(
+                asked.chosen[glue], asked.folder / glue, key=asked.key, worker=spark_worker
+            ),
             known_file=tmp_path / "parity-known.toml",
         )
         return run(asked)
