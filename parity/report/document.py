@@ -24,7 +24,8 @@ class Report:
     """The verdicts of one run.
 
     `inputs` maps a table to those it is made from, and puts the verdicts in order; `facts` are shown as they are, what
-    was compared with what; `known` names tables that are allowed to differ; `details` go into report.json under their own names: jobs, versions, whatever the run has.
+    was compared with what; `known` names tables that are allowed to differ; `details` go into report.json under their
+    own names: jobs, versions, whatever the run has.
     """
 
     verdicts: Sequence[TableVerdict]
