@@ -97,10 +97,9 @@ def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterabl
 
 
 def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:
-    others = {**asked.left.landing, **asked.left.tables}
-    context: dict[str, Any] = {table: data for table, data in others.items() if table != name}
     assert asked.given is not None
-    try:
+
+    def compared(context: dict[str, Any]) -> TableVerdict:
         return compare(
             left.tables.get(name, ()),
             right.tables.get(name, ()),
@@ -112,6 +111,14 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
             show_pii=asked.show_pii,
             memory_limit=asked.memory_limit,
         )
+
+    try:
+        verdict = compared({})
+        if verdict.verdict is not Verdict.DIFFERENT:
+            return verdict
+        # what other tables there are helps to find the cause
+        others = {**asked.left.landing(), **asked.left.tables}
+        return compared({table: data for table, data in others.items() if table != name})
     except StediError as error:
         return failed(name, error.message, fix=error.fix)
 

@@ -67,7 +67,14 @@ def _is_table(case: Case, known: Known) -> Explanation:
 def _holds(case: Case, known: Known) -> bool:
     """Return whether the right's rows, in all its columns, are those of another table."""
     right = case.sources[1]
-    pairing = pair(list(known.source.columns), right.columns, weak_left=known.source.weak, weak_right=right.weak)
+    optional = [column.name for column in case.contract.columns if column.optional] if case.contract else ()
+    pairing = pair(
+        list(known.source.columns),
+        right.columns,
+        weak_left=known.source.weak,
+        weak_right=right.weak,
+        optional=optional,
+    )
     if any(found.state not in (State.SAME, State.NOTED) for found in pairing.pairs):
         return False
     columns = pairing.compared

@@ -5,7 +5,7 @@ Their modules are twins: the same methods in the same order, so that reading the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
@@ -42,14 +42,14 @@ class JobReport:
 class Made:
     """What a side made: where each table and each feed's quarantine lies, as `compare` reads them.
 
-    A table that is not in `tables` was not made. `landing` holds the files of each feed's good lines, which causes are
-    found by; `ledger` the lines, kept, dropped and quarantined of a feed as the left side has them, `counted` its lines
-    and rows as the log of a job has. `seconds` says what took how long.
+    A table that is not in `tables` was not made. `landing` gives each feed's good rows, which causes are found by;
+    `ledger` is the lines, kept, dropped and quarantined of a feed as the left side has them, `counted` its lines and
+    rows as the log of a job has. `seconds` says what took how long.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
     quarantine: dict[str, Any] = field(default_factory=dict)
-    landing: dict[str, Any] = field(default_factory=dict)
+    landing: Callable[[], Mapping[str, Any]] = dict
     ledger: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)
     counted: dict[str, tuple[int, int]] = field(default_factory=dict)
     jobs: list[JobReport] = field(default_factory=list)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
 from parity.engines import Made
 from parity.landing import LandingData
 from stedi.build import build
-from stedi.contracts import TABLES
+from stedi.contracts import FEEDS, TABLES
 from stedi.lake import Lake
 from stedi.run import Progress, silent
+from stedi.storage import Options
 
 __all__ = ["DuckDB"]
 
@@ -59,18 +61,15 @@ class DuckDB:
             made.tables[name] = [lake / file.path for file in table.files]
         for name, feed in manifest.feeds.items():
             made.quarantine[name] = [lake / file.path for file in feed.quarantine]
-            made.landing[name] = self._rows(given, lake, name, clean=not feed.quarantined)
+        made.landing = cache(lambda: self._rows(lake, options))
         feeds = {TABLES[name].feed: name for name in manifest.feeds}
         for entry in manifest.ledger:
             made.ledger[feeds[entry.feed]] = (entry.lines, entry.kept, entry.dropped, entry.quarantined)
         made.seconds["build"] = time.perf_counter() - started
         return made
 
-    def _rows(self, given: LandingData, lake: Path, feed: str, *, clean: bool) -> list[Path]:
-        """Return the files of a feed's good lines: the landing files, or what is left of them without bad lines."""
-        if clean:
-            return list(given.storage.fetch(given.listings[feed].files).values())
-        opened = Lake.open(lake, options=given.storage.options)
+    def _rows(self, lake: Path, options: Options) -> Mapping[str, Any]:
+        """Return the good rows of each feed, as the build has read them."""
+        opened = Lake.open(lake, options=options)
         self._open.append(opened)
-        opened.stand([feed])
-        return [Path(file) for file in opened.files_of(feed)]
+        return {feed.name: opened.table(feed.name).duckdb() for feed in FEEDS}

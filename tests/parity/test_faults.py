@@ -118,9 +118,9 @@ class Fault:
     line: str
 
 
-def fault(cause: Cause, table: str, line: str, *nodes: str) -> Fault:
+def fault(cause: Cause, table: str, line: str, *nodes: str, form: str = "json") -> Fault:
     """Put a script together that reads `In`, ... and ends with a node `Out`."""
-    end = studio.sink("Written", "Out", f"{ROOT}/{TABLES[table].prefix}", table)
+    end = studio.sink("Written", "Out", f"{ROOT}/{TABLES[table].prefix}", table, form=form)
     return Fault(cause, table, studio.script(*nodes, end), line)
 
 
@@ -256,6 +256,7 @@ FAULTS = {
             ("timestamp", "bigint", "timestamp", "bigint"),
             *((axis, "double", axis, "float") for axis in "xyz"),
         ),
+        form="glueparquet",
     ),
     "the wrong customers": fault(
         Cause.WRONG_SOURCE,
