@@ -80,6 +80,14 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "dry_run": FLAG,
         "json": FLAG,
     },
+    "glue athena": {
+        "database": TEXT,
+        "workgroup": TEXT,
+        "format": FORMATS,
+        "limit": COUNT,
+        "timeout": SHARE,
+        "price": SHARE,
+    },
     "glue run": {"timeout": SHARE, "start_timeout": SHARE, "json": FLAG},
     "glue infra": {
         "deploy": FLAG,

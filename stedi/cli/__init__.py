@@ -26,6 +26,7 @@ COMMANDS = {
     "glue render": "Write the Glue job scripts, one a table.",
     "glue ddl": "Print the statements that make the tables in Athena.",
     "glue release": "Bring scripts, tables and jobs into AWS, and landing data where asked.",
+    "glue athena": "Run a query in Athena, and say what it scanned and about what that costs.",
     "glue run": "Run the released jobs in AWS, all or those named, and follow them.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
     "parity": "Whether Glue jobs give the tables that the zone SQL gives.",

@@ -152,10 +152,20 @@ class Aws:
 
     def pages(self, service: str, operation: str, what: str, key: str, **parameters: Any) -> Iterator[Any]:
         """Yield what all pages of a listing hold under a key."""
+        for page in self.results(service, operation, what, **parameters):
+            yield from page.get(key, ())
+
+    def results(self, service: str, operation: str, what: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Yield the pages of an answer, each asked for when it is wanted."""
         client = self.client(service)
         with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
-            for page in client.get_paginator(operation).paginate(**parameters):
-                yield from page.get(key, ())
+            pages = iter(client.get_paginator(operation).paginate(**parameters))
+        while True:
+            with explained(what, f"{service}:{client.meta.method_to_api_mapping[operation]}"):
+                page: dict[str, Any] | None = next(pages, None)
+            if page is None:
+                return
+            yield page
 
     def body(self, answer: dict[str, Any], what: str) -> bytes:
         """Return the content of an object that was asked for."""
