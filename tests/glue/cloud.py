@@ -16,7 +16,7 @@ from urllib.parse import parse_qs
 
 from s3.proxy import Action, Exchange, Fault, Proxy, Request
 
-__all__ = ["ACCOUNT", "REGION", "Call", "Cloud", "execute_change_set", "glue", "refuse", "stack"]
+__all__ = ["ACCOUNT", "REGION", "Call", "Cloud", "answer_json", "execute_change_set", "glue", "refuse", "stack"]
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -158,7 +158,9 @@ def execute_change_set(exchange: Exchange) -> None:
     found.output_map = OutputMap(found.resource_map, {"Outputs": outputs}, found.stack_id)
 
 
-def _json(exchange: Exchange, answer: Mapping[str, Any]) -> None:
+def answer_json(exchange: Exchange, answer: Mapping[str, Any]) -> None:
+    """Answer as services do that speak JSON."""
+    exchange._handler.rfile.seek(0)
     exchange.answer(200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(answer).encode())
 
 
@@ -184,7 +186,7 @@ def _update_job(exchange: Exchange) -> None:
         setattr(job, _snake(field_name), update.get(field_name))
     job.default_arguments = update.get("DefaultArguments") or {}
     job.execution_property = update.get("ExecutionProperty") or {}
-    _json(exchange, {"JobName": sent["JobName"]})
+    answer_json(exchange, {"JobName": sent["JobName"]})
 
 
 _JOB_FIELDS = (
@@ -224,4 +226,4 @@ def _stop_job_runs(exchange: Exchange) -> None:
             stopped.append(pair)
         else:
             errors.append({**pair, "ErrorDetail": {"ErrorCode": "JobRunNotInTerminalStateException"}})
-    _json(exchange, {"SuccessfulSubmissions": stopped, "Errors": errors})
+    answer_json(exchange, {"SuccessfulSubmissions": stopped, "Errors": errors})

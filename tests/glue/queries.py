@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
-from glue.cloud import ACCOUNT, REGION, Cloud, glue
+from glue.cloud import ACCOUNT, REGION, Cloud, answer_json, glue
 
 if TYPE_CHECKING:
     from s3.proxy import Exchange
@@ -25,7 +25,9 @@ def _backend() -> Any:
     return athena_backends[ACCOUNT][REGION]
 
 
-def put_result(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str | None]], *, header: bool = True) -> None:
+def put_result(
+    columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[str | None]], *, header: bool = True
+) -> None:
     """Have the next query give these rows, as Athena writes them: the names first, nothing for null."""
     from moto.athena.models import QueryResults
 
@@ -44,7 +46,7 @@ def say(cloud: Cloud, **changes: Any) -> None:
         execution = found["QueryExecution"]
         for name, value in changes.items():
             execution[name] = {**execution[name], **value} if isinstance(value, dict) else value
-        exchange.answer(200, {"Content-Type": "application/x-amz-json-1.1"}, json.dumps(found).encode())
+        answer_json(exchange, found)
 
     cloud.on("athena:GetQueryExecution", act, times=None)
 
@@ -66,7 +68,7 @@ def count_tables(cloud: Cloud) -> None:
             query = json.loads(body)["QueryExecutionId"]
             _backend().executions[query]._status = "FAILED"
             _backend().executions[query]._transitions = []
-        exchange.answer(200, {"Content-Type": "application/x-amz-json-1.1"}, body)
+        answer_json(exchange, json.loads(body))
 
     cloud.on("athena:StartQueryExecution", act, times=None)
 
@@ -82,4 +84,5 @@ def _rows(database: str, table: str) -> int | None:
     objects = [key for name, key in keys.items() if name.startswith(prefix) and name.rpartition("/")[2][:1] not in "_."]
     if described["Parameters"]["classification"] == "json":
         return sum(bool(line.strip()) for key in objects for line in key.value.splitlines())
-    return sum(pq.ParquetFile(io.BytesIO(key.value)).metadata.num_rows for key in objects)
+    rows: int = sum(pq.ParquetFile(io.BytesIO(key.value)).metadata.num_rows for key in objects)
+    return rows
