@@ -86,7 +86,8 @@ class Worker:
     `python` is the interpreter whose PySpark runs them (Glue 6.0 wants another environment than Glue 5.1), `memory`
     bounds Spark's JVM and `python_memory` each job's own process. `catalog` holds the tables that the jobs find
     though none of them makes them: `"database.table"`, or `"table"` for any database. `settings` are the choices of
-    `parity_runtime.settings`. `root` is the private folder, made and removed when none is given.
+    `parity_runtime.settings`. `large` has the JVM compile and collect for hours of work, which costs seconds at the
+    start; give it, and more `shuffle_partitions`, for gigabytes. `root` is the private folder, made and removed when none is given.
     """
 
     def __init__(
@@ -100,6 +101,7 @@ class Worker:
         settings: Mapping[str, str] | None = None,
         conf: Mapping[str, str] | None = None,
         shuffle_partitions: int = 4,
+        large: bool = False,
         root: Path | None = None,
     ) -> None:
         self.spark = ""
@@ -111,6 +113,7 @@ class Worker:
         self._settings = dict(settings or {})
         self._conf = dict(conf or {})
         self._shuffle_partitions = shuffle_partitions
+        self._large = large
         self._given = root
         self._root: Path | None = None
         self._process: subprocess.Popen[str] | None = None
@@ -241,6 +244,7 @@ class Worker:
             "settings": self._settings,
             "conf": self._conf,
             "shuffle_partitions": self._shuffle_partitions,
+            "large": self._large,
         }
         path = os.pathsep.join(filter(None, [str(RUNTIME.resolve()), os.environ.get("PYTHONPATH")]))
         with open(os.open(self.root / "worker.log", os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as log:

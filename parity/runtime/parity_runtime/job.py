@@ -95,7 +95,7 @@ def _local_modules(source: bytes, folder: Path) -> None:
 def _own_context(buckets: Buckets) -> None:
     """Have `SparkContext()` join the JVM's context, and see every command on its way there."""
     from py4j.java_gateway import GatewayClient
-    from pyspark import SparkConf, SparkContext
+    from pyspark import SparkContext
 
     send = GatewayClient.send_command
 
@@ -118,7 +118,7 @@ def _own_context(buckets: Buckets) -> None:
 
         The server of accumulators ends with this process: to shut it down takes half a second, each job.
         """
-        if context._jsc is not None:
+        if getattr(context, "_jsc", None) is not None:
             context._jsc = None
         SparkContext._active_spark_context = None
 
@@ -133,7 +133,6 @@ def _own_context(buckets: Buckets) -> None:
     SparkContext.__init__ = begun  # type: ignore[method-assign,assignment]
     SparkContext._initialize_context = joined  # type: ignore[method-assign,assignment]
     SparkContext.stop = ended  # type: ignore[method-assign,assignment]
-    assert SparkConf is not None
 
 
 def _own_settings(jvm: Any, shared: Any, jconf: Any) -> dict[str, str]:
@@ -151,14 +150,15 @@ def _own_settings(jvm: Any, shared: Any, jconf: Any) -> dict[str, str]:
 
 def _fresh_session(jvm: Any, java_context: Any, settings: dict[str, str]) -> None:
     """Make the session that the script will find, and clear what an earlier job has left in the JVM."""
-    sessions = jvm.org.apache.spark.sql.SparkSession
+    four = int(java_context.version().split(".")[0]) >= 4  # noqa: PLR2004 - where Spark 4 keeps its sessions
+    sessions = jvm.org.apache.spark.sql.classic.SparkSession if four else jvm.org.apache.spark.sql.SparkSession
     default = sessions.getDefaultSession()
     if default.isDefined():
         last = default.get()
         _clear(jvm, last, java_context)
         session = last.newSession()
     else:
-        session = jvm.org.apache.spark.sql.SparkSession(java_context.sc())
+        session = sessions.builder().getOrCreate()
         _remember(jvm, java_context)
     for key, value in settings.items():
         session.conf().set(key, value)

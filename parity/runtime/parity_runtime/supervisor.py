@@ -108,11 +108,13 @@ class Jvm:
 
     def _conf(self) -> dict[str, str]:
         master = self.config["master"]
+        # for data of minutes the best compiler is the one that is soon done, and a collector without threads
+        quick = "" if self.config["large"] else "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
         conf = {
             "spark.master": master,
             "spark.app.name": "parity",
             "spark.driver.memory": self.config["memory"],
-            "spark.driver.extraJavaOptions": f"-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+            "spark.driver.extraJavaOptions": f"{quick}-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
             f"-Djava.io.tmpdir={self.root / 'tmp'} -Duser.timezone=UTC -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 "
             f"-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9",
             "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
