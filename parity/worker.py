@@ -87,7 +87,8 @@ class Worker:
     bounds Spark's JVM and `python_memory` each job's own process. `catalog` holds the tables that the jobs find
     though none of them makes them: `"database.table"`, or `"table"` for any database. `settings` are the choices of
     `parity_runtime.settings`. `large` has the JVM compile and collect for hours of work, which costs seconds at the
-    start; give it, and more `shuffle_partitions`, for gigabytes. `root` is the private folder, made and removed when none is given.
+    start; give it, and more `shuffle_partitions`, for gigabytes. `root` is the private folder, made and removed when
+    none is given.
     """
 
     def __init__(

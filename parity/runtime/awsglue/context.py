@@ -32,7 +32,7 @@ from awsglue.dynamicframe import (
     database_of,
 )
 
-__all__ = ["GlueContext"]
+__all__ = ["GlueContext", "register"]
 
 _STREAMS = ("kinesis", "kafka")
 # options that change how Glue lists and groups files, and not what is in them
@@ -52,6 +52,10 @@ _HARMLESS = {
     "updateBehavior",
     "catalogPartitionPredicate",
 }
+
+
+def register(sc: SparkContext) -> None:
+    """Do nothing: on Glue it loads the classes of the JVM."""
 
 
 class GlueContext(SQLContext):
@@ -248,7 +252,8 @@ class GlueContext(SQLContext):
         options = {"partitionKeys": list(table.partitions), **(additional_options or {})}
         sink = self.getSink("s3", path=table.location, **options)
         sink.setFormat(table.format)
-        sink.setCatalogInfo(found, name)
+        if flag(options.get("enableUpdateCatalog")):
+            sink.setCatalogInfo(found, name)
         return sink.writeFrame(frame)
 
     def write_data_frame_from_catalog(

@@ -100,14 +100,30 @@ def read(
 
 
 def _lower(content: Content) -> Content:
+    """Give the fields lower-case names; of two that then have one name, a record's value is the first there is."""
     fields: dict[str, FieldOf] = {}
     for field in content.fields:
         name = field.name.lower()
-        if name in fields:
-            note("duplicate column", f"two fields are {name} in lower case; the first is kept")
-        else:
+        if name not in fields:
             fields[name] = FieldOf(name, field.column, field.type, field.keys)
+        elif fields[name].type == field.type:
+            column = new_name()
+            content = content.with_columns([(column, F.coalesce(F.col(fields[name].column), F.col(field.column)))])
+            content, keys = _either(content, fields[name].keys, field.keys)
+            fields[name] = FieldOf(name, column, field.type, keys)
+        else:
+            note("duplicate column", f"two fields are {name} in lower case, of two types; the first is kept")
     return content.with_fields(fields.values())
+
+
+def _either(content: Content, one: Keys | None, two: Keys | None) -> tuple[Content, Keys | None]:
+    """Return how to see that at least one of two fields of a reading is there."""
+    if one is None or two is None or one.column is None or two.column is None:
+        return content, one
+    column = new_name()
+    there = F.arrays_overlap(F.col(two.column), F.array(F.lit(one.key), F.lit(two.key)))
+    keys = F.when(there, F.concat(F.col(two.column), F.array(F.lit(one.key)))).otherwise(F.col(two.column))
+    return content.with_columns([(column, keys)]), Keys(column, one.key)
 
 
 def _partitioned(session: SparkSession, paths: Sequence[str]) -> bool:
@@ -145,6 +161,9 @@ def _other(
         df = reader.csv(list(paths))
         if not flag(options.get("withHeader")):
             df = df.toDF(*(f"col{number}" for number in range(len(df.columns))))
+    if len({name.lower() for name in df.columns}) < len(df.columns):
+        # Spark plans a scan when it runs, and by then tells names by case no longer: have it planned now
+        df = session.createDataFrame(df.rdd, df.schema, verifySchema=False)
     return Content.of(df, null_is_absent=current().null_in_parquet == "absent")
 
 
@@ -153,9 +172,9 @@ def _json(session: SparkSession, paths: Sequence[str], options: Mapping[str, Any
     whole = flag(options.get("multiline", options.get("multiLine"))) or path != ()
     text = session.read.option("recursiveFileLookup", str(recurse).lower())
     if whole:
-        lines = _documents(session, text.option("wholetext", "true").text(list(paths)), path)
+        lines = _documents(session, text.text(list(paths), wholetext=True), path)
     else:
-        lines = text.option("lineSep", "\n").text(list(paths))
+        lines = text.text(list(paths), lineSep="\n")
     lines = lines.withColumn("value", F.expr(f"trim(BOTH {_BLANKS} FROM value)")).where("value <> ''")
     shape = merge_shapes(lines.select("value").rdd.map(lambda row: row[0]).mapPartitions(infer).collect())
     if shape.arrays:
