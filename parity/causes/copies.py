@@ -42,7 +42,8 @@ def wrong_source(case: Case) -> Explanation | None:
     """The right is another table: it has its very rows, or its columns instead of those it should have."""
     right = case.sources[1]
     names = {name.lower() for name, _ in right.columns}
-    if names == {name.lower() for name, _ in case.sources[0].columns}:
+    optional = {column.name.lower() for column in case.contract.columns if column.optional} if case.contract else set()
+    if names | optional == {name.lower() for name, _ in case.sources[0].columns} | optional:
         for known in case.context:
             if known.name != case.name and known.name not in case.inputs and _holds(case, known):
                 return _is_table(case, known)
@@ -75,7 +76,7 @@ def _holds(case: Case, known: Known) -> bool:
         weak_right=right.weak,
         optional=optional,
     )
-    if any(found.state not in (State.SAME, State.NOTED) for found in pairing.pairs):
+    if any(found.state not in (State.SAME, State.NOTED) and not found.as_null for found in pairing.pairs):
         return False
     columns = pairing.compared
     view_rows(case.engine, "known_rows", known.source.view, columns, [c.left for c in columns])
