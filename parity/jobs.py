@@ -25,7 +25,8 @@ _NO_JOBS = ("venv", ".venv", "node_modules", "__pycache__", "site-packages")
 class Jobs:
     """What is to be run: texts of scripts by name, and the plan they run by.
 
-    `rendered` says that they are ours; then `makes` names the table of each, and quarantine is compared too.
+    `rendered` says that they are ours; then `makes` names the table of each, and quarantine is compared too. `only`
+    names the tables that are compared, where not all are asked for.
     """
 
     texts: Mapping[str, str]
@@ -33,6 +34,7 @@ class Jobs:
     rendered: bool
     corrections: Corrections = field(default_factory=Corrections)
     folder: Path | None = None
+    only: frozenset[str] | None = None
 
 
 def rendered_jobs(texts: Mapping[str, str], only: frozenset[str] | None = None) -> Jobs:
@@ -46,7 +48,7 @@ def rendered_jobs(texts: Mapping[str, str], only: frozenset[str] | None = None) 
             raise UsageError(f"{name}: a rendered script of no table", fix="report this")
     chosen = [name for name in names if name in texts and (only is None or names[name] in only)]
     scripts = tuple(Script(name, texts[name], arguments=_asked(texts[name])) for name in chosen)
-    return Jobs(dict(texts), Plan(jobs=scripts, makes={name: names[name] for name in chosen}), rendered=True)
+    return Jobs(dict(texts), Plan(jobs=scripts, makes={name: names[name] for name in chosen}), rendered=True, only=only)
 
 
 def _asked(text: str) -> tuple[str, ...]:

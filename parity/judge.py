@@ -31,7 +31,7 @@ def wanted(jobs: Jobs) -> tuple[str, ...]:
     left_out = set(jobs.corrections.not_compared)
     if not jobs.rendered:
         left_out |= {name for name in _of_parameters() if name not in jobs.plan.makes.values()}
-    return tuple(name for name in STAGES if name not in left_out)
+    return tuple(name for name in STAGES if name not in left_out and (jobs.only is None or name in jobs.only))
 
 
 def _of_parameters() -> set[str]:

@@ -85,7 +85,7 @@ class Outcome:
     seconds: Mapping[str, float] = field(default_factory=dict)
     started: str = ""
     finished: str = ""
-    reproducer: str = ""
+    whole: bool = True
 
     @property
     def verdict(self) -> Verdict:
@@ -104,7 +104,7 @@ class Outcome:
     @property
     def same(self) -> bool:
         """Whether everything is the same, without a known difference: what a release may rest on."""
-        return self.verdict is Verdict.SAME and not self.known
+        return self.verdict is Verdict.SAME and not self.known and self.whole
 
     def tables(self) -> dict[str, TableVerdict]:
         """Return the worst verdict on each table over all sides, in DAG order."""

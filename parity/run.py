@@ -47,6 +47,7 @@ class ParityRun:
     memory_limit: str | None = None
     show_pii: bool = False
     may_be_empty: frozenset[str] = frozenset()
+    only: frozenset[str] | None = None
     render: Callable[[str], Mapping[str, str]] | None = None
     progress: Progress = silent
     key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
@@ -100,7 +101,7 @@ def _read(asked: ParityRun) -> None:
         if asked.jobs is not None:
             asked.chosen[glue] = next(iter(asked.chosen.values()), None) or folder_jobs(asked.jobs)
         else:
-            asked.chosen[glue] = rendered_jobs((asked.render or _render)(glue))
+            asked.chosen[glue] = rendered_jobs((asked.render or _render)(glue), asked.only)
     asked.may_be_empty |= _expected_empty(asked.given)
 
 
@@ -174,6 +175,7 @@ def _settle(asked: ParityRun) -> None:
         known=settled.allowed,
         problems=settled.problems,
         mapping=judge.mapping(jobs),
+        whole=jobs.only is None,
         inputs=judge.inputs_of(jobs, next(iter(asked.made.values()))),
         notes=tuple(str(note) for note in jobs.plan.notes),
         versions={"stedi": __version__, **asked.left.versions},
