@@ -39,8 +39,9 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, in random order on all cores."""
     session.install("-e", ".[parity,aws]", *group("test"))
-    # worksteal: the laws are one module, and take most of the time
-    session.run("pytest", "-n", "auto", "--dist", "worksteal", *session.posargs, env={"HYPOTHESIS_PROFILE": "ci"})
+    # worksteal: the laws are one module, and take most of the time; made-up data on Spark take longer than all the rest
+    args = ["-n", "auto", "--dist", "worksteal", "--ignore=tests/parity/test_property.py", *session.posargs]
+    session.run("pytest", *args, env={"HYPOTHESIS_PROFILE": "ci"})
 
 
 @nox.session

@@ -30,7 +30,7 @@ COMMANDS = {
     "glue run": "Run the released jobs in AWS, all or those named, and follow them.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
     "parity": "Whether Glue jobs give the tables that the zone SQL gives.",
-    "parity run": "Run the Glue jobs and compare their tables, row by row.",
+    "parity run": "Run the Glue jobs and compare their tables with those of the zones' SQL.",
     "parity diff": "Compare two tables, row by row, and say why they differ.",
     "doctor": "Show what this machine has, and how to get what it lacks.",
 }
