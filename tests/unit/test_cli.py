@@ -78,7 +78,9 @@ def dirty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lake = tmp_path_factory.mktemp("built") / "lake"
-    subprocess.run([*MAIN, "build", "--lake", str(lake)], check=True, capture_output=True)
+    sample = bundled_sample()
+    assert sample is not None
+    subprocess.run([*MAIN, "build", "--landing", str(sample), "--lake", str(lake)], check=True, capture_output=True)
     return lake
 
 
