@@ -19,12 +19,9 @@ from stedi.contracts import TABLES, Table
 from stedi.errors import Refused
 from stedi.glue.keys import Facts, Relation
 from stedi.glue.traps import ARGUMENTS, CASTS, FUNCTIONS, NODES
-from stedi.stages import SqlFile
+from stedi.stages import PARAMETERS, RUN_PARAMETERS, SqlFile
 
-__all__ = ["RUN_PARAMETERS", "NotPortable", "check", "problems"]
-
-RUN_PARAMETERS = Relation({"pseudonym_key": "VARCHAR", "clock_skew_ms": "BIGINT"}, frozenset({frozenset()}))
-"""The input that is no table: what a run is told, in one row."""
+__all__ = ["NotPortable", "check", "problems"]
 
 _NOT_PROVEN = "is not proven to mean the same on Spark"
 _UNKNOWN = "UNKNOWN"
@@ -107,7 +104,7 @@ class _Lint:
         self.problems: list[tuple[int, str]] = []
         self._named: dict[str, Relation] = {
             **{name: Relation({c.name.lower(): c.type for c in table.columns}) for name, table in TABLES.items()},
-            "run_parameters": RUN_PARAMETERS,
+            RUN_PARAMETERS: Relation(PARAMETERS, frozenset({frozenset()})),
         }
         self._facts = Facts()
         self._grouped: tuple[str, ...] | None = None
