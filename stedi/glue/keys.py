@@ -44,9 +44,9 @@ class Facts:
             for alias, source in self.sources.items()
         )
 
-    def keys(self) -> list[Key]:
+    def found(self) -> list[Key]:
         """Return keys of the join, without the columns that follow from others."""
-        found = []
+        keys = []
         for chosen in product(*(source.keys for source in self.sources.values())):
             key = {
                 f"{alias}.{column}" for alias, columns in zip(self.sources, chosen, strict=True) for column in columns
@@ -55,8 +55,8 @@ class Facts:
                 if self.determines(key - {column}):
                     key -= {column}
             if self.determines(key):
-                found.append(frozenset(key))
-        return found
+                keys.append(frozenset(key))
+        return keys
 
     def _closure(self, columns: Iterable[str]) -> set[str]:
         known = {*columns, *self.constant}

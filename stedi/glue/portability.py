@@ -196,7 +196,7 @@ class _Lint:
 
     def _projected(self, node: exp.Select, scope: _Scope) -> Relation:
         columns: dict[str, str] = {}
-        inside = isinstance(node.parent, exp.Exists)
+        inside = isinstance(node.parent, exp.Exists | exp.Subquery | exp.In)
         for number, projection in enumerate(node.expressions):
             expression = projection.unalias()
             name = projection.alias_or_name.lower() or str(number)
@@ -225,7 +225,7 @@ class _Lint:
         elif any(p.find(exp.AggFunc) and not p.find(exp.Window) for p in node.expressions):
             yield frozenset()
         else:
-            for key in self._facts.keys():
+            for key in self._facts.found():
                 if key <= names.keys():
                     yield frozenset(names[column] for column in key)
         for projection in node.expressions:
@@ -359,7 +359,7 @@ class _Lint:
         if not node.table:
             self._refuse(
                 node,
-                f"{node.name} does not say whose it is: it may be an alias or, as user, a function; write t.{node.name}",
+                f"{node.name} may be an alias or, as user, a function: write whose column it is, t.{node.name}",
             )
             return _UNKNOWN
         kind = scope.column(node.table.lower(), node.name.lower())
