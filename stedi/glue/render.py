@@ -7,6 +7,7 @@ text: they are code that is linted, typed and tested like any other, and nothing
 from __future__ import annotations
 
 import ast
+import re
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,8 @@ from stedi.contracts import TABLES, Table
 from stedi.errors import UsageError
 from stedi.glue import reading
 from stedi.glue.spark_sql import spark_sql
-from stedi.stages import STAGES, SqlFile
+from stedi.parameters import MAX_CLOCK_SKEW_MS
+from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES, SqlFile
 
 __all__ = ["GLUE", "render"]
 
@@ -26,10 +28,22 @@ GLUE = {"5.1": "Spark 3.5.6, Python 3.11", "6.0": "Spark 4.1.1, Python 3.13"}
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[1]
+_SQL_TYPES = {"VARCHAR": "string", "BIGINT": "bigint"}
 _TYPES = {"VARCHAR": "StringType", "BIGINT": "LongType", "DOUBLE": "DoubleType"}
 
-_PARAMETERS = "run_parameters"
-"""The input of a stage that is no table: what the run is told."""
+_ARGUMENTS = {
+    "LAKE": "s3://bucket/prefix of the lake",
+    "LANDING": "the same of the landing data, where they are not in the lake",
+    "PSEUDONYM_KEY_PATH": "s3://bucket/file with the key of the pseudonyms; without it a random one",
+    "CLOCK_SKEW_MS": "how many ms the clocks of a device and its owner's phone may be apart; without it 0",
+}
+"""What a job can be told; which of it is for the job to say."""
+
+_PARAMETER = {
+    "pseudonym_key": ("PSEUDONYM_KEY_PATH", 'pseudonym_key(spark, args.get("PSEUDONYM_KEY_PATH"))'),
+    "clock_skew_ms": ("CLOCK_SKEW_MS", 'clock_skew_ms(args.get("CLOCK_SKEW_MS", "0"))'),
+}
+"""Of each parameter of a run: its argument, and how a script reads it."""
 
 
 def render(glue: str = "5.1") -> dict[str, str]:
@@ -69,9 +83,9 @@ class _Job:
         return [table for name, table in TABLES.items() if name in self.stage.inputs]
 
     @property
-    def is_told(self) -> bool:
-        """Whether the job reads what its run is told."""
-        return _PARAMETERS in self.stage.inputs
+    def optional(self) -> list[str]:
+        """The arguments that may be left out."""
+        return (["LANDING"] if self.feeds else []) + [_PARAMETER[name][0] for name in self.stage.parameters]
 
     @property
     def quarantines(self) -> list[Table]:
@@ -87,7 +101,7 @@ def _first_reader(feed: Table) -> str:
 def _script(job: _Job) -> str:
     parts = [_part("job")]
     parts += [_part("landing")] if job.feeds else []
-    parts += [_part("parameters")] if job.is_told else []
+    parts += [_part("parameters").only(name) for name in job.stage.parameters]
     types = {_TYPES[column.type] for table in (*job.feeds, job.table) for column in table.columns}
     imports = [
         ("awsglue.context", "GlueContext"),
@@ -105,6 +119,7 @@ def _script(job: _Job) -> str:
             *(f"{_name(feed)}_SCHEMA = {_schema(feed)}" for feed in job.feeds),
             _own_schema(job),
             *(["\n".join(_rule(job.feeds))] if job.feeds else []),
+            *([f"MAX_CLOCK_SKEW_MS = {MAX_CLOCK_SKEW_MS:_}"] if "clock_skew_ms" in job.stage.parameters else []),
         ]
     )
     body = "\n".join(_body(job))
@@ -118,14 +133,9 @@ def _docstring(job: _Job) -> str:
     source = job.stage.path.relative_to(_ROOT).as_posix()
     reads = [f"LANDING/{feed.prefix}" for feed in job.feeds] + [f"LAKE/{table.prefix}" for table in job.tables]
     writes = [f"LAKE/{job.table.prefix}"] + [f"LAKE/_quarantine/{feed.feed}/" for feed in job.quarantines]
-    told = {"--LAKE": "s3://bucket/prefix of the lake"}
-    if job.feeds:
-        told["--LANDING"] = "the same of the landing data, where they are not in the lake"
-    if job.is_told:
-        told["--PSEUDONYM_KEY_PATH"] = "s3://bucket/file with the key of the pseudonyms; else a random one"
-        told["--CLOCK_SKEW_MS"] = "how far the clocks of a device and its owner's phone may be apart [0]"
+    told = {f"--{name}": _ARGUMENTS[name] for name in ("LAKE", *job.optional)}
     lines = [
-        f"{job.name}: {job.stage.title}.",
+        f"{job.name}: {job.table.comment}.",
         "",
         f"For AWS Glue {_and([f'{version} ({runs})' for version, runs in GLUE.items()])}.",
         f"Written by `stedi glue render` from {source}: change that and render again.",
@@ -194,9 +204,7 @@ def _entry(values: Sequence[str]) -> str:
 
 
 def _body(job: _Job) -> Iterator[str]:
-    optional = ["LANDING"] if job.feeds else []
-    optional += ["PSEUDONYM_KEY_PATH", "CLOCK_SKEW_MS"] if job.is_told else []
-    yield f'args = options(["JOB_NAME", "LAKE"], [{", ".join(map(_text, optional))}])'
+    yield f'args = options(["JOB_NAME", "LAKE"], [{", ".join(map(_text, job.optional))}])'
     yield 'lake = args["LAKE"].rstrip("/")'
     if job.feeds:
         yield 'landing = args.get("LANDING", lake).rstrip("/")'
@@ -210,9 +218,12 @@ def _body(job: _Job) -> Iterator[str]:
         """)
     for table in job.tables:
         yield f'read_table(spark, f"{{lake}}/{table.prefix}").createOrReplaceTempView("{table.name}")'
-    if job.is_told:
-        yield 'told = run_parameters(spark, args.get("PSEUDONYM_KEY_PATH"), args.get("CLOCK_SKEW_MS", "0"))'
-        yield f'told.createOrReplaceTempView("{_PARAMETERS}")'
+    if job.stage.parameters:
+        types = ", ".join(f"{name} {_SQL_TYPES[PARAMETERS[name]]}" for name in job.stage.parameters)
+        values = ", ".join(_PARAMETER[name][1] for name in job.stage.parameters)
+        yield "# as rows, not as text of SQL: a plan is logged"
+        yield f'told = spark.createDataFrame([({values},)], "{types}")'
+        yield f'told.createOrReplaceTempView("{RUN_PARAMETERS}")'
     for feed in job.feeds:
         constants = ", ".join(f"{_name(feed)}_{what}" for what in ("SCHEMA", "CLEAN", "REFUSED"))
         yield f'lines = read_lines(spark, landing, "{feed.prefix}")'
@@ -246,10 +257,15 @@ def _text(name: str) -> str:
 
 @dataclass(frozen=True)
 class _Part:
-    """A module of `stedi.glue.parts`: (module, name) of what it imports, and its code."""
+    """A module of `stedi.glue.parts`: (module, name) of what it imports, and its code, a function each."""
 
     imports: tuple[tuple[str, str], ...]
     code: str
+
+    def only(self, name: str) -> _Part:
+        """Return one function of the part, with the imports it uses."""
+        [code] = [text for text in self.code.split("\n\n\n") if text.startswith(f"def {name}(")]
+        return _Part(tuple(entry for entry in self.imports if re.search(rf"\b{entry[1]}\b", code)), code)
 
 
 @cache

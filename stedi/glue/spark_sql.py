@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import takewhile
 
 import sqlglot
-from sqlglot.tokenizer_core import Token, TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from stedi.glue.portability import check
 from stedi.stages import SqlFile
@@ -17,7 +17,11 @@ _WIDTH = 80
 # their text is not the language's but the author's
 _NAMES = (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER)
 
-_SPELLED = {"varchar": "string", "//": "div"}
+_SPELLED = {"varchar": "string", "//": "div", "asc": "asc nulls last", "sha256": "sha2"}
+"""Words that Spark spells otherwise, or with which it means something else."""
+
+_ALSO = {"sha256": ", 256"}
+"""What Spark wants said besides, at the end of the arguments of a function."""
 
 
 def spark_sql(stage: SqlFile) -> str:
@@ -38,18 +42,23 @@ def spark_sql(stage: SqlFile) -> str:
 
 def _respelled(text: str) -> str:
     """Return the text of a file with the words that Spark spells otherwise replaced."""
-    at, pieces = 0, []
+    at, pieces, closing = 0, [], [""]
+    function = ""
     for token in sqlglot.tokenize(text, dialect="duckdb"):
-        if (word := _word(token)) is not None:
+        word = None
+        if token.token_type == TokenType.IDENTIFIER:
+            word = f"`{token.text}`"
+        elif token.token_type == TokenType.L_PAREN:
+            closing.append(_ALSO.get(function, ""))
+        elif token.token_type == TokenType.R_PAREN:
+            word = f"{closing.pop()})"
+        elif token.token_type != TokenType.STRING:
+            word = _SPELLED.get(token.text.lower())
+        function = token.text.lower()
+        if word is not None:
             pieces += [text[at : token.start], word]
             at = token.end + 1
     return "".join([*pieces, text[at:]])
-
-
-def _word(token: Token) -> str | None:
-    if token.token_type == TokenType.IDENTIFIER:
-        return f"`{token.text}`"
-    return None if token.token_type == TokenType.STRING else _SPELLED.get(token.text.lower())
 
 
 def _lower(text: str) -> str:

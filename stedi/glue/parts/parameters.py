@@ -1,22 +1,29 @@
-"""What a run is told: the relation `run_parameters`."""
+"""What a run is told: the columns of the relation `run_parameters`."""
 
 from __future__ import annotations
 
 import secrets
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
+
+from stedi.parameters import MAX_CLOCK_SKEW_MS
 
 
-def run_parameters(spark: SparkSession, key_path: str | None, clock_skew_ms: str) -> DataFrame:
-    """Return what the run is told, one row: the key of the pseudonyms, and how far clocks may be apart.
+def pseudonym_key(spark: SparkSession, file: str | None) -> str:
+    """Return the key of the pseudonyms: the text of a file, or one drawn for this run alone."""
+    if file is None:
+        print("no --PSEUDONYM_KEY_PATH: the pseudonyms are those of a random key, and others in every run")
+        return secrets.token_hex(32)
+    found = spark.read.text(file, wholetext=True).collect()
+    key = "".join(row.value for row in found).strip()
+    if not key or "\N{REPLACEMENT CHARACTER}" in key:
+        raise ValueError(f"{file} holds no text, so no key of the pseudonyms")
+    return key
 
-    The key is the text of a file; without one it is drawn for this run, and nobody can tell its pseudonyms again.
-    """
-    if key_path is None:
-        key = secrets.token_hex(32)
-        print("no PSEUDONYM_KEY_PATH: pseudonyms with a random key, others in every run")
-    else:
-        key = spark.read.text(key_path, wholetext=True).first().value.strip()
-        if not key:
-            raise ValueError(f"{key_path} is empty, it must hold the key of the pseudonyms")
-    return spark.createDataFrame([(key, int(clock_skew_ms))], "pseudonym_key string, clock_skew_ms bigint")
+
+def clock_skew_ms(text: str) -> int:
+    """Return how far the clocks of a device and its owner's phone may be apart."""
+    skew = int(text)
+    if not 0 <= skew <= MAX_CLOCK_SKEW_MS:
+        raise ValueError(f"--CLOCK_SKEW_MS is {skew}, not 0 to {MAX_CLOCK_SKEW_MS}")
+    return skew

@@ -235,7 +235,7 @@ measured as (
         f.matched,
         f.runner_up as runner_up_matched,
         f.difference as clock_skew_ms,
-        cast(f.matched - f.runner_up as double) / f.readings as confidence
+        cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
     from found as f
 )
 

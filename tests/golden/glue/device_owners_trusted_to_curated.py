@@ -1,0 +1,540 @@
+"""device_owners_trusted_to_curated: whose device it is, found by the instants it shares with phones of consenting customers.
+
+For AWS Glue 5.1 (Spark 3.5.6, Python 3.11) and 6.0 (Spark 4.1.1, Python 3.13).
+Written by `stedi glue render` from stedi/zones/curated/device_owners.sql: change that and render again.
+
+Reads LANDING/step_trainer/landing/ and LAKE/accelerometer/trusted/.
+Writes LAKE/device_owner/curated/.
+
+Job arguments:
+  --LAKE           s3://bucket/prefix of the lake
+  --LANDING        the same of the landing data, where they are not in the lake
+  --CLOCK_SKEW_MS  how many ms the clocks of a device and its owner's phone may be apart; without it 0
+"""
+
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+from awsglue.context import GlueContext
+from awsglue.job import Job
+from awsglue.utils import getResolvedOptions
+from pyspark.context import SparkContext
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
+
+SQL = """
+-- device_owners: whose device it is, found by the instants it shares with phones of consenting customers.
+-- Inputs: step_trainer_landing, accelerometer_trusted, run_parameters.
+-- Bag: one row a device that can be attributed; nothing stands here of the others.
+--
+-- The customers' serial numbers are not looked at: the fulfilment site gave the same 30 of them to millions of
+-- customers. What a device and its owner's phone have in common is when they recorded. So a phone has a vote for each
+-- instant of a device at which it recorded too, and is the owner's with
+--   - at least 5 instants in common,
+--   - at least 4 of 5 of the device's instants: a device of somebody who did not consent matches nobody well,
+--   - a lead over the next phone of at least 1 of 5 of them: a near tie stays unattributed,
+--   - at most 1 of 10 less than another device of the same phone: of two people who always train together, one of whom
+--     consented, the other's device is behind the consenting one's own.
+-- An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
+-- sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
+--
+-- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
+-- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
+-- votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
+-- that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
+-- devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
+-- with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
+with device_instants as (
+    select distinct
+        s.serialNumber,
+        s.sensorReadingTime as instant
+    from step_trainer_landing as s
+),
+
+phone_instants as (
+    select distinct
+        a.user as owner,
+        a.timestamp as instant
+    from accelerometer_trusted as a
+),
+
+crowded as (
+    select d.instant
+    from device_instants as d
+    group by d.instant
+    having count(*) > 20
+    union
+    select p.instant
+    from phone_instants as p
+    group by p.instant
+    having count(*) > 20
+),
+
+shifts as (
+    select
+        n.shift,
+        r.clock_skew_ms
+    from (values (0), (-1), (1)) as n (shift)
+    cross join run_parameters as r
+    where n.shift = 0 or r.clock_skew_ms > 0
+),
+
+device_windows as (
+    select
+        d.serialNumber,
+        d.instant,
+        d.instant div (h.clock_skew_ms + 1) + h.shift as place
+    from device_instants as d
+    cross join shifts as h
+    anti join crowded as c on d.instant = c.instant
+),
+
+phone_windows as (
+    select
+        p.owner,
+        p.instant,
+        r.clock_skew_ms,
+        p.instant div (r.clock_skew_ms + 1) as place
+    from phone_instants as p
+    cross join run_parameters as r
+    anti join crowded as c on p.instant = c.instant
+),
+
+votes as (
+    select
+        d.serialNumber,
+        p.owner,
+        p.instant - d.instant as difference,
+        count(*) as matched
+    from device_windows as d
+    inner join phone_windows as p on d.place = p.place
+    where abs(p.instant - d.instant) <= p.clock_skew_ms
+    group by d.serialNumber, p.owner, p.instant - d.instant
+),
+
+enough as (
+    select v.serialNumber
+    from votes as v
+    where v.matched >= 5
+),
+
+readings as (
+    select
+        d.serialNumber,
+        count(*) as readings
+    from device_instants as d
+    anti join crowded as c on d.instant = c.instant
+    where d.serialNumber in (select e.serialNumber from enough as e)
+    group by d.serialNumber
+),
+
+differences as (
+    select
+        v.difference,
+        row_number() over (order by sum(v.matched) desc, abs(v.difference) asc nulls last, v.difference asc nulls last) as place
+    from votes as v
+    group by v.difference
+),
+
+candidates as (
+    select
+        v.serialNumber,
+        v.owner,
+        v.difference,
+        v.matched,
+        row_number() over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last) as place,
+        coalesce(
+            lead(v.matched) over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last), 0
+        ) as runner_up
+    from votes as v
+    inner join differences as f on v.difference = f.difference
+    where f.place = 1
+),
+
+winners as (
+    select
+        c.serialNumber,
+        c.owner,
+        c.difference,
+        r.readings,
+        c.matched,
+        c.runner_up,
+        c.matched * 1000 div r.readings as share,
+        max(c.matched * 1000 div r.readings) over (partition by c.owner) as best_share
+    from candidates as c
+    inner join readings as r on c.serialNumber = r.serialNumber
+    where
+        c.place = 1
+        and c.matched >= 5
+        and c.matched * 5 >= r.readings * 4
+        and (c.matched - c.runner_up) * 5 >= r.readings
+),
+
+attributed as (
+    select
+        w.serialNumber,
+        w.owner,
+        w.difference,
+        w.readings,
+        w.matched,
+        w.runner_up
+    from winners as w
+    where w.share + 100 >= w.best_share
+),
+
+searched as (
+    select
+        v.serialNumber,
+        v.owner,
+        v.difference,
+        r.readings,
+        v.matched,
+        row_number() over (
+            partition by v.serialNumber, v.owner
+            order by v.matched desc, abs(v.difference) asc nulls last, v.difference asc nulls last
+        ) as place
+    from votes as v
+    inner join readings as r on v.serialNumber = r.serialNumber
+    cross join run_parameters as p
+    where p.clock_skew_ms > 0 and v.serialNumber not in (select t.serialNumber from attributed as t)
+),
+
+rivals as (
+    select
+        s.serialNumber,
+        s.owner,
+        s.difference,
+        s.readings,
+        s.matched,
+        row_number() over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last) as place,
+        coalesce(
+            lead(s.matched) over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last), 0
+        ) as runner_up,
+        s.matched * 1000 div s.readings as share,
+        row_number() over (
+            partition by s.owner order by s.matched * 1000 div s.readings desc, s.serialNumber asc nulls last
+        ) as phone_place,
+        coalesce(
+            lead(s.matched * 1000 div s.readings) over (
+                partition by s.owner order by s.matched * 1000 div s.readings desc, s.serialNumber asc nulls last
+            ),
+            0
+        ) as phone_runner_up
+    from searched as s
+    where s.place = 1
+),
+
+found as (
+    select
+        t.serialNumber,
+        t.owner,
+        t.difference,
+        t.readings,
+        t.matched,
+        t.runner_up
+    from attributed as t
+    union all
+    select
+        s.serialNumber,
+        s.owner,
+        s.difference,
+        s.readings,
+        s.matched,
+        s.runner_up
+    from rivals as s
+    where
+        s.place = 1
+        and s.phone_place = 1
+        and s.matched >= 5
+        and s.matched * 5 >= s.readings * 4
+        and (s.matched - s.runner_up) * 5 >= s.readings
+        and s.share >= s.phone_runner_up + 200
+        and s.owner not in (select t.owner from attributed as t)
+),
+
+measured as (
+    select
+        f.serialNumber,
+        f.owner,
+        f.readings,
+        f.matched,
+        f.runner_up as runner_up_matched,
+        f.difference as clock_skew_ms,
+        cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
+    from found as f
+)
+
+select
+    cast(m.serialNumber as string) as serialNumber,
+    cast(m.owner as string) as owner,
+    cast(m.readings as bigint) as readings,
+    cast(m.matched as bigint) as matched,
+    cast(m.runner_up_matched as bigint) as runner_up_matched,
+    cast(m.confidence as double) as confidence,
+    cast(m.clock_skew_ms as bigint) as clock_skew_ms
+from measured as m
+"""
+
+STEP_TRAINER_SCHEMA = StructType(
+    [
+        StructField("sensorReadingTime", LongType()),
+        StructField("serialNumber", StringType()),
+        StructField("distanceFromObject", LongType()),
+    ]
+)
+
+SCHEMA = StructType(
+    [
+        StructField("serialNumber", StringType()),
+        StructField("owner", StringType()),
+        StructField("readings", LongType()),
+        StructField("matched", LongType()),
+        StructField("runner_up_matched", LongType()),
+        StructField("confidence", DoubleType()),
+        StructField("clock_skew_ms", LongType()),
+    ]
+)
+
+# The reading rule. A good line is a flat JSON object, which one expression decides; loops over groups are
+# possessive (*+), since others recurse and a line with many escapes would overflow the stack of the JVM.
+LANDING_FILE = r"\.[jJ][sS][oO][nN][lL]?(\.[gG][zZ])?$"
+HIDDEN = r"/[_.]"
+MAX_LINE_CHARS = 1_000_000
+RAW_BYTES_KEPT = 1_000_000
+TRIM = " \t\r\x0b\x0c"
+EDGE = r"[ \t\r\x0b\f]*"
+WS = r"[ \t\r]*"
+CHAR = r'[^"\\\x00-\x1f\x{fffd}]'
+ESCAPE = (
+    r'\\(?:["\\/bfnrt]|u(?:[0-9abcefABCEF][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2}|'
+    r"[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}))"
+)
+TEXT = rf'"{CHAR}*(?:{ESCAPE}{CHAR}*)*+"'
+FILLED_TEXT = rf'"(?:{CHAR}|{ESCAPE}){CHAR}*(?:{ESCAPE}{CHAR}*)*+"'
+INTEGER = r"(?:0|-?[1-9][0-9]{0,17})"
+DOUBLE = r"-?(?:0|[1-9][0-9]{0,16})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?"
+NUMBER = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?"
+KEY = rf'"{CHAR}*"'
+PAIR = rf"{KEY}{WS}:{WS}(?:{TEXT}|{NUMBER}|true|false|null)"
+BLANK_LINE = rf"\A{EDGE}+\z"
+TOO_LONG = rf"\A{EDGE}+[^ \t\r\x0b\f](?s:.{{999999,}})[^ \t\r\x0b\f]"
+FLAT = rf"\A{EDGE}+\{{{WS}(?:{PAIR}{WS}(?:,{WS}{PAIR}{WS})*+)?\}}{EDGE}+\z"
+
+
+def has(key: str, value: str = "") -> str:
+    """Return the expression of a flat line that has a key, with such a value."""
+    found = rf'[{{,]{WS}"{key}"{WS}:'
+    return rf"{found}{WS}(?:{value}){WS}[,}}]" if value else found
+
+
+STEP_TRAINER_CLEAN = (
+    rf'\A{EDGE}+\{{{WS}"sensorReadingTime"{WS}:{WS}{INTEGER}'
+    rf'{WS},{WS}"serialNumber"{WS}:{WS}{FILLED_TEXT}'
+    rf'{WS},{WS}"distanceFromObject"{WS}:{WS}(?:{INTEGER}|null){WS}\}}{EDGE}+\z'
+)
+# why another line is refused, in the order tried: reason, what it then has, what it then lacks
+STEP_TRAINER_REFUSED = [
+    ("missing:sensorReadingTime", "", has("sensorReadingTime")),
+    ("empty:sensorReadingTime", has("sensorReadingTime", 'null|""'), ""),
+    ("bad_type:sensorReadingTime", has("sensorReadingTime"), has("sensorReadingTime", f"{INTEGER}|null")),
+    ("missing:serialNumber", "", has("serialNumber")),
+    ("empty:serialNumber", has("serialNumber", 'null|""'), ""),
+    ("bad_type:serialNumber", has("serialNumber"), has("serialNumber", f"{TEXT}|null")),
+    ("bad_type:distanceFromObject", has("distanceFromObject"), has("distanceFromObject", f"{INTEGER}|null")),
+]
+
+MAX_CLOCK_SKEW_MS = 60_000
+
+
+SETTINGS = {
+    # an overflow or a bad cast fails the job, as it fails a build on one machine
+    "spark.sql.ansi.enabled": "true",
+    # the same instant reads the same wherever the job runs
+    "spark.sql.session.timeZone": "UTC",
+    # a date before 1582 is written and read as it is, not moved to the Julian calendar
+    "spark.sql.parquet.datetimeRebaseModeInRead": "CORRECTED",
+    "spark.sql.parquet.datetimeRebaseModeInWrite": "CORRECTED",
+    # a damaged or vanished file fails the job, its rows are not left out
+    "spark.sql.files.ignoreCorruptFiles": "false",
+    "spark.sql.files.ignoreMissingFiles": "false",
+    # half the size of Spark's own choice, for these tables
+    "spark.sql.parquet.compression.codec": "zstd",
+}
+
+
+def options(required: list[str], optional: list[str]) -> dict[str, str]:
+    """Return the arguments of the job; of the optional ones those that were given."""
+    given = {argument.split("=")[0] for argument in sys.argv}
+    return getResolvedOptions(sys.argv, required + [name for name in optional if f"--{name}" in given])
+
+
+def hadoop(spark: SparkSession, folder: str) -> tuple[Any, Any]:
+    """Return Hadoop's file system of a folder (S3, on Glue) and its class of paths."""
+    path = spark._jvm.org.apache.hadoop.fs.Path
+    return path(folder).getFileSystem(spark._jsc.hadoopConfiguration()), path
+
+
+def read_table(spark: SparkSession, folder: str) -> DataFrame:
+    """Return a table; RuntimeError for one that another job has half replaced."""
+    fs, path = hadoop(spark, folder)
+    if fs.exists(path(folder, "_REPLACING")):
+        raise RuntimeError(f"{folder} is half replaced: the job that makes it is at work or has died, run it first")
+    return spark.read.parquet(folder)
+
+
+def remove(spark: SparkSession, folder: str) -> None:
+    """Remove a folder with all it holds, if it is there."""
+    fs, path = hadoop(spark, folder)
+    fs.delete(path(folder), True)
+
+
+def stage(spark: SparkSession, frame: DataFrame, schema: StructType, folder: str) -> int:
+    """Write a table to a staging folder and return its rows, as counted in what was written."""
+    frame.write.parquet(folder)
+    written = spark.read.parquet(folder)
+    if written.schema != schema:
+        raise RuntimeError(f"{folder} holds {written.schema.simpleString()}, not {schema.simpleString()}")
+    return written.count()
+
+
+def replace(spark: SparkSession, folder: str, staged: str) -> None:
+    """Put the staged files in the place of those in a folder: the new ones in, then the old ones out.
+
+    S3 replaces no folder at once: who reads in these seconds may see files of both. If a new file cannot be put there,
+    the old ones stay as they were. If the run dies in between, the marker stays, and no job reads the folder until this
+    one has run again.
+    """
+    fs, path = hadoop(spark, folder)
+
+    def names(place: str) -> set[str]:
+        found = {status.getPath().getName() for status in fs.listStatus(path(place))}
+        return {name for name in found if not name.startswith(("_", "."))}
+
+    def move(name: str) -> None:
+        if not fs.rename(path(staged, name), path(folder, name)):
+            raise OSError(f"cannot move {staged}/{name} to {folder}")
+
+    def delete(name: str) -> None:
+        fs.delete(path(folder, name), True)
+
+    fs.mkdirs(path(folder))
+    old, new, marker = names(folder), names(staged), path(folder, "_REPLACING")
+    fs.create(marker, True).close()
+    with ThreadPoolExecutor(16) as pool:
+        try:
+            list(pool.map(move, new))
+        except BaseException:
+            list(pool.map(delete, names(folder) - old))
+            fs.delete(marker, False)
+            raise
+        list(pool.map(delete, old))
+    fs.delete(marker, False)
+
+
+def read_lines(spark: SparkSession, landing: str, prefix: str) -> DataFrame:
+    """Return the lines of the landing files of a feed that are not blank, as they are: file, line.
+
+    The file is the path below the landing folder. FileNotFoundError where there is no landing file, ValueError for one
+    that Spark would not unpack.
+    """
+    fs, path = hadoop(spark, landing)
+    root = fs.makeQualified(path(f"{landing}/{prefix}")).toUri().toString().rstrip("/")
+    # only a line feed ends a line; Hadoop drops the byte order mark at the start of a file
+    lines = spark.read.text(f"{landing}/{prefix}", lineSep="\n", recursiveFileLookup=True)
+    files = [file.removeprefix(root) for file in lines.inputFiles()]
+    files = [file for file in files if re.search(LANDING_FILE, file) and not re.search(HIDDEN, file)]
+    if not files:
+        raise FileNotFoundError(f"{root}: no landing files (.json, .jsonl, either with .gz)")
+    if packed := [file for file in files if file.lower().endswith(".gz") and not file.endswith(".gz")]:
+        raise ValueError(f"{root}{packed[0]}: Spark unpacks .gz in lower case only, rename it")
+    inside = F.col("_metadata.file_path").substr(F.lit(len(root) + 1), F.lit(1_000_000))
+    lines = lines.where(inside.rlike(LANDING_FILE) & ~inside.rlike(HIDDEN) & ~F.col("value").rlike(BLANK_LINE))
+    # Spark names files as in a URL, though a plus sign is one
+    name = F.url_decode(F.replace(inside, F.lit("+"), F.lit("%2B")))
+    return lines.select(F.concat(F.lit(prefix.rstrip("/")), name).alias("file"), F.col("value").alias("line"))
+
+
+def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple[str, str, str]]) -> DataFrame:
+    """Return for each line of a feed: file, reason, raw, row. A good line has a row, another a reason and raw bytes.
+
+    The result is kept, since good and bad lines are wanted apart and each is to be decided once. Spark's own reading
+    would not do: it takes text after the object, a key twice or a fraction for an integer, and does not say so.
+    """
+    line, reason = F.col("line"), F.col("reason")
+    keys = F.json_object_keys(line)
+    why = (
+        F.when((F.octet_length(line) > MAX_LINE_CHARS) & line.rlike(TOO_LONG), "too_long")
+        .when(line.rlike(clean), None)
+        .when(~line.rlike(FLAT), "not_flat_json")
+        .when(F.size(F.array_distinct(keys)) < F.size(keys), "dup_key")
+    )
+    for name, has_this, lacks_this in refused:
+        lacks = ~line.rlike(lacks_this) if lacks_this else F.lit(True)
+        why = why.when(line.rlike(has_this) & lacks, name)
+    raw = F.when(reason == "too_long", F.substring(line.cast("binary"), 1, RAW_BYTES_KEPT))
+    raw = raw.when(reason.isNotNull(), line.cast("binary"))
+    row = F.when(reason.isNull(), F.from_json(F.btrim(line, F.lit(TRIM)), schema, {"mode": "FAILFAST"}))
+    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row")).persist()
+
+
+def good_rows(lines: DataFrame) -> DataFrame:
+    """Return the rows of a feed."""
+    return lines.where("reason is null").select("row.*")
+
+
+def bad_lines(lines: DataFrame) -> DataFrame:
+    """Return the lines of a feed that are no rows of it."""
+    return lines.where("reason is not null").select("file", "reason", "raw")
+
+
+def report(feed: str, lines: DataFrame) -> None:
+    """Say how many lines of a feed are good, and how many are not for which reason."""
+    counts: dict[str | None, int] = dict(lines.groupBy("reason").count().collect())
+    rows = counts.pop(None, 0)
+    print(f"{feed}: {rows + sum(counts.values()):,} lines, {rows:,} rows, {sum(counts.values()):,} in quarantine")
+    for reason, count in sorted(counts.items()):
+        print(f"{feed}: {count:,} lines {reason}")
+
+
+def clock_skew_ms(text: str) -> int:
+    """Return how far the clocks of a device and its owner's phone may be apart."""
+    skew = int(text)
+    if not 0 <= skew <= MAX_CLOCK_SKEW_MS:
+        raise ValueError(f"--CLOCK_SKEW_MS is {skew}, not 0 to {MAX_CLOCK_SKEW_MS}")
+    return skew
+
+
+args = options(["JOB_NAME", "LAKE"], ["LANDING", "CLOCK_SKEW_MS"])
+lake = args["LAKE"].rstrip("/")
+landing = args.get("LANDING", lake).rstrip("/")
+
+glue = GlueContext(SparkContext.getOrCreate())
+spark = glue.spark_session
+for setting, value in SETTINGS.items():
+    spark.conf.set(setting, value)
+job = Job(glue)
+job.init(args["JOB_NAME"], args)
+
+read_table(spark, f"{lake}/accelerometer/trusted/").createOrReplaceTempView("accelerometer_trusted")
+# as rows, not as text of SQL: a plan is logged
+told = spark.createDataFrame([(clock_skew_ms(args.get("CLOCK_SKEW_MS", "0")),)], "clock_skew_ms bigint")
+told.createOrReplaceTempView("run_parameters")
+lines = read_lines(spark, landing, "step_trainer/landing/")
+step_trainer = decide(lines, STEP_TRAINER_SCHEMA, STEP_TRAINER_CLEAN, STEP_TRAINER_REFUSED)
+good_rows(step_trainer).createOrReplaceTempView("step_trainer_landing")
+report("step_trainer", step_trainer)
+
+# what the lake holds is left alone until everything new is written
+staging = f"{lake}/_stedi/glue/device_owners_trusted_to_curated"
+remove(spark, staging)
+staged = f"{staging}/{uuid4().hex}"
+rows = stage(spark, spark.sql(SQL), SCHEMA, f"{staged}/table")
+replace(spark, f"{lake}/device_owner/curated/", f"{staged}/table")
+remove(spark, staging)
+step_trainer.unpersist()
+print(f"device_owners: {rows:,} rows")
+job.commit()
