@@ -196,7 +196,7 @@ def test_what_both_read_the_same_way_is_not(expression: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_every_zone_is_portable(name: str) -> None:
-    assert check(STAGES[name])
+    check(STAGES[name])  # NotPortable where it is not
 
 
 def test_an_order_without_ties_is_known_by_its_keys() -> None:

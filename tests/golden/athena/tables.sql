@@ -171,6 +171,45 @@ tblproperties (
     'made_by' = 'stedi glue'
 );
 
+create external table if not exists `stedi`.`device_owners` (
+    `serialnumber`      string comment 'serial number the device sends',
+    `owner`             string comment 'email of the consenting customer whose device it is; personal data',
+    `readings`          bigint comment 'instants at which the device recorded, without crowded ones',
+    `matched`           bigint comment 'instants of these at which the owner\'s phone recorded too',
+    `runner_up_matched` bigint comment 'the same of the next best customer\'s phone',
+    `confidence`        double comment 'lead over the next best as a share of the readings: 0.2 to 1',
+    `clock_skew_ms`     bigint comment 'what the phone\'s clock is ahead of the device\'s, ms'
+)
+comment 'whose device it is, found by the instants it shares with phones of consenting customers'
+row format serde 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+stored as inputformat 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat'
+outputformat 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'
+location 's3://my-bucket/stedi/device_owner/curated/'
+tblproperties (
+    'classification' = 'parquet',
+    'made_by' = 'stedi glue'
+);
+
+create external table if not exists `stedi`.`training_curated` (
+    `customerpseudonym`  string comment 'stands for the customer: keyed SHA-256 of the email, 64 hex digits',
+    `devicepseudonym`    string comment 'stands for the device: keyed SHA-256 of the serial number, 64 hex digits',
+    `sensorreadingtime`  bigint comment 'read at by the device, epoch ms',
+    `distancefromobject` bigint comment 'distance to the object in front, cm',
+    `timestamp`          bigint comment 'read at by the phone, epoch ms',
+    `x`                  double comment 'acceleration along x',
+    `y`                  double comment 'acceleration along y',
+    `z`                  double comment 'acceleration along z'
+)
+comment 'each attributed device\'s readings with its own owner\'s of the same instant, since the consent'
+row format serde 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+stored as inputformat 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat'
+outputformat 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'
+location 's3://my-bucket/stedi/training/curated/'
+tblproperties (
+    'classification' = 'parquet',
+    'made_by' = 'stedi glue'
+);
+
 create external table if not exists `stedi`.`customer_quarantine` (
     `file`   string comment 'landing file the line is from',
     `line`   bigint comment 'number of the line in it, from 1; null where a Glue job has written it',
