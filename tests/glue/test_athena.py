@@ -163,7 +163,7 @@ def test_ctrl_c_stops_the_query(account: Cloud, stedi_command: list[str]) -> Non
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert err.strip() == "Interrupted"
+    assert err.splitlines()[-1] == "Interrupted"  # before it may stand what a slow machine says of its progress
     assert "athena:StopQueryExecution" in account.changes()
 
 
