@@ -40,7 +40,16 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "clock_skew_ms": COUNT,
         "json": FLAG,
     },
-    "verify": {**_ON_S3, "lake": PLACE, "expected": PLACE, "memory_limit": TEXT, "json": FLAG},
+    "verify": {
+        **_ON_S3,
+        "lake": PLACE,
+        "expected": PLACE,
+        "athena": FLAG,
+        "database": TEXT,
+        "workgroup": TEXT,
+        "memory_limit": TEXT,
+        "json": FLAG,
+    },
     "query": {**_ON_S3, "lake": PLACE, "format": FORMATS, "limit": COUNT, "memory_limit": TEXT},
     "sample": {
         **_ON_S3,

@@ -29,7 +29,7 @@ from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
 from stedi.storage import Options, faults, open_storage
 
-__all__ = ["EXPECTED", "Report", "verify"]
+__all__ = ["EXPECTED", "Report", "parse_expected", "read_expected", "verify"]
 
 EXPECTED = "expected.json"
 """At the root of the landing data, it names the rows that tables must have."""
@@ -117,7 +117,7 @@ def verify(
     `expected` is a file of expected rows, `{"customer_trusted": 482}`; without it `expected.json` at the root of the
     landing data is used where there is one. EnvironmentFault where the lake was never built.
     """
-    counts = _read_expected(Path(expected)) if expected is not None else None
+    counts = read_expected(expected) if expected is not None else None
     with Lake.open(lake, memory_limit=memory_limit, whole=True, options=options) as opened:
         report = Report(
             opened.storage.uri,
@@ -316,7 +316,7 @@ def _expected(work: _Verification, counts: Mapping[str, int] | None, where: str)
             return
         try:
             where = f"{landing.uri}/{EXPECTED}"
-            counts = _parse_expected(found, where)
+            counts = parse_expected(found, where)
         except UsageError as error:
             work.problem(error.message, _COUNTS, expected=where)
             return
@@ -333,12 +333,15 @@ def _expected(work: _Verification, counts: Mapping[str, int] | None, where: str)
             work.problem(f"{name}: has {rows[name]:,} rows, expected are {count:,}", _COUNTS, expected=where)
 
 
-def _read_expected(file: Path) -> dict[str, int]:
+def read_expected(file: str | os.PathLike[str]) -> dict[str, int]:
+    """Return the counts in a file of them; UsageError where it holds something else."""
+    file = Path(file)
     with faults(f"cannot read {file}"):
-        return _parse_expected(file.read_bytes(), str(file))
+        return parse_expected(file.read_bytes(), str(file))
 
 
-def _parse_expected(data: bytes, where: str) -> dict[str, int]:
+def parse_expected(data: bytes, where: str) -> dict[str, int]:
+    """Return counts by table; UsageError, about `where`, for anything else."""
     try:
         counts = json.loads(data)
     except ValueError:

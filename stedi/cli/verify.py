@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import click
 
+from stedi.cli.glue.options import database, workgroup
 from stedi.cli.options import as_json, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
@@ -32,6 +33,7 @@ Examples:
   stedi verify
   stedi verify --lake DIR --expected counts.json      counts.json: {"customer_trusted": 482}
   stedi verify --json                                 for a script: exit 1 and `problems` where something is wrong
+  stedi verify --athena --lake DIR                    the tables in AWS, held against a lake built here
 """,
 )
 @lake
@@ -41,16 +43,32 @@ Examples:
     type=click.Path(dir_okay=False),
     help="Rows the tables must have. [default: expected.json at the root of the landing data, if there]",
 )
+@option("--athena", is_flag=True, help="Count the released tables in Athena instead, and compare with this lake.")
+@database
+@workgroup
 @memory_limit
 @on_s3()
 @as_json
-def verify(*, lake: str, expected: str | None, memory_limit: str | None, options: Options, as_json: bool) -> None:
+def verify(
+    *,
+    lake: str,
+    expected: str | None,
+    athena: bool,
+    database: str,
+    workgroup: str,
+    memory_limit: str | None,
+    options: Options,
+    as_json: bool,
+) -> None:
     """Check a published lake: files, counts, ledger, audits.
 
     Holds the files against the manifest (there, size, checksum, rows, build id), counts the ledger and runs the audits
     again from landing data and published tables, and compares rows with expected ones. Exit 1 names everything that is
-    wrong.
+    wrong. With --athena every table in AWS is counted, and held against the manifest of the lake and the expected rows.
     """
+    if athena:
+        _in_athena(lake, expected, database=database, workgroup=workgroup, options=options, as_json=as_json)
+        return
     from stedi.verify import verify as verify_lake
 
     with Parts() as progress:
@@ -75,6 +93,54 @@ def verify(*, lake: str, expected: str | None, memory_limit: str | None, options
             problems=[shown(problem) for problem in report.problems],
             fix="; ".join(report.fixes),
         )
+
+
+def _in_athena(
+    lake: str, expected: str | None, *, database: str, workgroup: str, options: Options, as_json: bool
+) -> None:
+    from stedi.glue import names
+    from stedi.glue.aws import Aws
+    from stedi.glue.counts import count
+
+    name = names.database(database)
+    group = names.workgroup(workgroup or name)
+    found = count(Aws(), database=name, workgroup=group, lake=lake, expected=expected, options=options)
+    if as_json:
+        tables = {
+            table: {
+                "rows": rows,
+                "zone": TABLES[table].zone,
+                "local": found.local.get(table),
+                "expected": found.expected.get(table),
+            }
+            for table, rows in found.tables.items()
+        }
+        print_json({**asdict(found), "ok": found.ok, "tables": tables})
+    else:
+        rows = [
+            (
+                TABLES[table].zone,
+                table,
+                f"{rows:,}",
+                *(_number(known.get(table)) for known in (found.local, found.expected)),
+            )
+            for table, rows in found.tables.items()
+        ]
+        print_table(("zone", "table", "Athena", "here", "expected"), rows, right=("Athena", "here", "expected"))
+        bad = ", ".join(f"{lines:,} of {feed}" for feed, lines in found.quarantined.items())
+        print_lines("", f"quarantined lines: {bad}", f"{found.scanned:,} bytes scanned, about ${found.cost:.5f}")
+        if found.ok:
+            print_lines("nothing is wrong")
+    if not found.ok:
+        raise VerifyFailed(
+            f"database {name}: {_counted(len(found.problems), 'problem', 'problems')}",
+            problems=[shown(problem) for problem in found.problems],
+            fix="; ".join(found.fixes),
+        )
+
+
+def _number(count: int | None) -> str:
+    return "" if count is None else f"{count:,}"
 
 
 def _counted(count: int, one: str, more: str) -> str:
