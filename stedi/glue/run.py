@@ -88,11 +88,15 @@ def follow(
     """
     logs = _logs(aws, list(jobs))
     follower = _Follower(aws, jobs, logs, told)
+    started, pause = 0, POLL
     try:
         while follower.step(start_timeout):
             if follower.seconds > timeout:
                 raise follower.too_long(timeout)
-            time.sleep(POLL)
+            # sooner after a start: what cannot start says so at once
+            pause = min(POLL / 10 if len(follower.runs) > started else 2 * pause, POLL)
+            started = len(follower.runs)
+            time.sleep(pause)
     except KeyboardInterrupt:
         if going := follower.going():
             interrupted(going)

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,15 @@ from stedi.cli import COMMANDS, cli, find, is_group
 from stedi.settings import bundled_sample, load_settings
 
 ROOT = Path(__file__).parents[2]
-PAGES = ("README.md", "docs/lakehouse.md", "docs/build.md", "docs/s3.md", "CONTRIBUTING.md", "CHANGELOG.md")
+PAGES = (
+    "README.md",
+    "docs/lakehouse.md",
+    "docs/build.md",
+    "docs/s3.md",
+    "docs/aws.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+)
 REFERENCE = "docs/commands.md"
 
 PART_RUN = {"pip install . && stedi build": "stedi build"}
@@ -28,6 +37,7 @@ PART_RUN = {"pip install . && stedi build": "stedi build"}
 _CI = ".ci/run runs it: it runs these tests"
 _INSTALLS = "it installs from a package registry"
 _SESSION = "it makes a virtual environment of its own; test_covered.py holds the name against noxfile.py"
+_AWS = "it needs the command line of AWS"
 NOT_RUN = {
     "pip install nox && nox": _CI,
     "nox": _CI,
@@ -36,6 +46,11 @@ NOT_RUN = {
     "nox -s tests -- tests/unit -k query": _SESSION,
     "nox -s deep": _SESSION,
     "nox -s bench -- --scale 1 --scale 100": _SESSION,
+    'pip install "stedi[aws]"': _INSTALLS,
+    "stedi parity run --landing data --report out": "it takes minutes of Spark; the fixture writes the receipt",
+    "aws glue delete-job --job-name customer_landing_to_trusted": _AWS,
+    "aws cloudformation delete-stack --stack-name stedi": _AWS,
+    "aws s3 rb s3://my-bucket --force": _AWS,
     "python tests/docs/reference.py": "it writes into the checkout; test_covered.py compares what it would write",
     'eval "$(_STEDI_COMPLETE=zsh_source stedi)"': "it needs zsh; test_completion runs what is evaluated",
     "_STEDI_COMPLETE=fish_source stedi | source": "it needs fish; test_completion runs what is sourced",
@@ -161,9 +176,47 @@ def s3() -> Iterator[dict[str, str]]:
     server.stop()
 
 
+@pytest.fixture
+def aws(shell: Shell) -> Iterator[dict[str, str]]:
+    """Start AWS, empty but for the role of the page, and return the environment that leads to it.
+
+    Jobs do there what moto does not: each puts the table that the page has built here into the bucket.
+    """
+    from glue.account import ROLE, make_role, write_receipt
+    from glue.cloud import REGION, Cloud
+    from glue.queries import count_tables, jobs_copy
+    from moto.core.base_backend import BackendDict
+    from moto.server import ThreadedMotoServer
+
+    logging.getLogger("werkzeug").disabled = True
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    (shell.folder / "out").mkdir()
+    write_receipt(shell.folder / "out" / "receipt.json")
+    with Cloud(server.get_host_and_port()) as cloud, warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Tried to parse AWS::", UserWarning)
+        cloud.clear()
+        count_tables(cloud)
+        jobs_copy(cloud, shell.folder / "lake")
+        make_role()
+        assert ROLE in (ROOT / "docs" / "aws.md").read_text(encoding="utf-8")
+        yield {
+            "AWS_ENDPOINT_URL": cloud.url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_REGION": REGION,
+            "AWS_DEFAULT_REGION": REGION,
+        }
+    server.stop()
+    for backend in BackendDict._instances:  # type: ignore[misc]
+        backend.reset()
+
+
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_shows_what_happens(page: str, shell: Shell, request: pytest.FixtureRequest) -> None:
-    if "s3://" in (ROOT / page).read_text(encoding="utf-8"):
+    if page == "docs/aws.md":
+        shell.environment |= request.getfixturevalue("aws")
+    elif "s3://" in (ROOT / page).read_text(encoding="utf-8"):
         shell.environment |= request.getfixturevalue("s3")
     printed: str | None = None
     for block in blocks(page):

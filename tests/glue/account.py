@@ -13,11 +13,21 @@ from stedi.contracts import TABLES
 from stedi.glue.receipt import Receipt, digests
 from stedi.glue.render import render
 
-__all__ = ["BUCKET", "LAKE", "ROLE", "make_account", "receipt_of", "write_receipt"]
+__all__ = ["BUCKET", "LAKE", "ROLE", "make_account", "make_role", "receipt_of", "write_receipt"]
 
 BUCKET = "my-bucket"
 LAKE = f"s3://{BUCKET}/stedi"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/stedi-GlueRole"
+
+
+def make_role() -> None:
+    """Make the role in moto's own state."""
+    from moto.iam.models import iam_backends
+
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "glue.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
+    iam_backends[ACCOUNT]["aws"].create_role("stedi-GlueRole", json.dumps(trust), "/", None, "", [], "3600")
 
 
 def make_account(client: Callable[[str], Any]) -> None:

@@ -156,6 +156,15 @@ def execute_change_set(exchange: Exchange) -> None:
     # an output of what moto does not make would be none
     outputs = {name: change_set.template_dict["Outputs"][name] for name in ("LakeUri", "RoleArn")}
     found.output_map = OutputMap(found.resource_map, {"Outputs": outputs}, found.stack_id)
+    _make_what_moto_does_not(change_set.parameters["DatabaseName"])
+
+
+def _make_what_moto_does_not(name: str) -> None:
+    from moto.athena.models import athena_backends
+
+    if name not in glue().databases:
+        glue().create_database(name, {"Name": name})
+    athena_backends[ACCOUNT][REGION].create_work_group(name, {}, "", [])
 
 
 def answer_json(exchange: Exchange, answer: Mapping[str, Any]) -> None:

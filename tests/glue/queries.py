@@ -6,17 +6,21 @@ import io
 import json
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 from glue.cloud import ACCOUNT, REGION, Cloud, answer_json, glue
 
+from stedi.contracts import TABLES
+from stedi.glue.jobs import table_of
+
 if TYPE_CHECKING:
     from s3.proxy import Exchange
 
-__all__ = ["count_tables", "put_result", "say"]
+__all__ = ["count_tables", "jobs_copy", "put_result", "say"]
 
-_COUNT = re.compile(r'select count\(\*\) as rows from "(\w+)"\."(\w+)"')
+_COUNT = re.compile(r'select count\(\*\) as (\w+) from (?:"(\w+)"\.)?"?(\w+)"?')
 
 
 def _backend() -> Any:
@@ -59,9 +63,10 @@ def count_tables(cloud: Cloud) -> None:
         exchange._handler.rfile.seek(0)
         found = _COUNT.fullmatch(sent["QueryString"])
         assert found, sent["QueryString"]
-        rows = _rows(*found.groups())
+        name, database, table = found.groups()
+        rows = _rows(database or sent["QueryExecutionContext"]["Database"], table)
         if rows is not None:
-            put_result([("rows", "bigint")], [[str(rows)]])
+            put_result([(name, "bigint")], [[str(rows)]])
         with exchange.ask() as response:
             body = response.read()
         if rows is None:
@@ -71,6 +76,23 @@ def count_tables(cloud: Cloud) -> None:
         answer_json(exchange, json.loads(body))
 
     cloud.on("athena:StartQueryExecution", act, times=None)
+
+
+def jobs_copy(cloud: Cloud, lake: Path) -> None:
+    """Have each job that is started put its table, as it was built here, to where the lake has it."""
+    from moto.s3.models import s3_backends
+
+    def act(exchange: Exchange) -> None:
+        sent = json.loads(b"".join(exchange._body()))
+        exchange._handler.rfile.seek(0)
+        root = glue().jobs[sent["JobName"]].default_arguments["--LAKE"]
+        bucket, _, prefix = root.removeprefix("s3://").partition("/")
+        made = TABLES[table_of(sent["JobName"])].prefix
+        for file in (lake / made).glob("*.parquet"):
+            s3_backends[ACCOUNT]["aws"].put_object(bucket, f"{prefix}/{made}{file.name}", file.read_bytes())
+        exchange.forward()
+
+    cloud.on("glue:StartJobRun", act, times=None)
 
 
 def _rows(database: str, table: str) -> int | None:
