@@ -189,6 +189,8 @@ def aws(shell: Shell) -> Iterator[dict[str, str]]:
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").disabled = True
+    for backend in BackendDict._instances:  # type: ignore[misc]
+        backend.reset()  # of tests before this one
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     (shell.folder / "out").mkdir()
@@ -208,8 +210,6 @@ def aws(shell: Shell) -> Iterator[dict[str, str]]:
             "AWS_DEFAULT_REGION": REGION,
         }
     server.stop()
-    for backend in BackendDict._instances:  # type: ignore[misc]
-        backend.reset()
 
 
 @pytest.mark.parametrize("page", PAGES)
