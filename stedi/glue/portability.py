@@ -1,7 +1,7 @@
 """The portability lint: SQL of a zone that Spark would read differently than DuckDB, or not at all, is refused.
 
 It allows what is proven to mean the same, construct by construct and with the types it is used on, and refuses
-everything else. tests/glue/test_portability.py runs each allowed construct on both engines.
+everything else. tests/glue/test_portability.py lists what is allowed and what is refused.
 """
 
 from __future__ import annotations
