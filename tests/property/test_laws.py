@@ -258,7 +258,7 @@ def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> N
     assert apart_from_time(incremental) == apart_from_time(scratch)
 
 
-@settings(max_examples=100, phases=[Phase.generate], derandomize=True)
+@settings(max_examples=200, phases=[Phase.generate], derandomize=True)
 @given(landing=strategies.landings())
 def _count(landing: strategies.Landing, seen: Counter[str]) -> None:
     with folder() as here:
