@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from stedi.cli.asking import format_and_limit, read_sql, write_answer
 from stedi.cli.options import lake as lake_option
-from stedi.cli.options import memory_limit, on_s3, option
+from stedi.cli.options import memory_limit, on_s3
 from stedi.cli.output import note, shown
-from stedi.cli.rows import ROWS_SHOWN, first, print_rows, write_rows
-from stedi.errors import UsageError
-from stedi.settings import FORMATS
 from stedi.storage import Options
 
-__all__ = ["query", "read_stdin"]
+__all__ = ["query"]
 
 
 @click.command(
@@ -35,15 +31,7 @@ as UTF-8 text, and what is no UTF-8 as \\xNN.
 )
 @click.argument("sql")
 @lake_option
-@option(
-    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written."
-)
-@option(
-    "--limit",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
-)
+@format_and_limit
 @memory_limit
 @on_s3()
 def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: str | None, options: Options) -> None:
@@ -55,27 +43,9 @@ def query(*, sql: str, lake: str, form: str, limit: int | None, memory_limit: st
     from stedi.lake import Lake
     from stedi.query import ask, count
 
-    text = read_stdin() if sql == "-" else sql
+    text = read_sql(sql)
     with Lake.open(lake, memory_limit=memory_limit, options=options) as opened:
         answer = ask(opened, text)
         for line in opened.notes:
             note(f"note: {shown(line)}")
-        if form == "table":
-            most = ROWS_SHOWN if limit is None else limit
-            rows = first(answer.batches, most + 1 if most else None)
-            print_rows(answer.columns, rows[:most] if most else rows)
-            if most and len(rows) > most:
-                total = count(opened, text)
-                of = "more" if total is None else f"{total:,}"
-                note(f"note: the first {most:,} of {of} rows; --limit 0, or --format csv, gives all of them")
-        else:
-            batches = answer.batches if not limit else iter([first(answer.batches, limit)])
-            write_rows(answer.columns, batches, form)
-
-
-def read_stdin() -> str:
-    """Return the query on stdin."""
-    try:
-        return sys.stdin.read()
-    except UnicodeDecodeError as error:
-        raise UsageError("the query on stdin is not UTF-8", fix="write it in UTF-8") from error
+        write_answer(answer.columns, answer.batches, form, limit, lambda: count(opened, text))

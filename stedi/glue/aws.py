@@ -14,7 +14,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    ConfigParseError,
+    CredentialRetrievalError,
+)
 
 from stedi import __version__
 from stedi.errors import EnvironmentFault
@@ -81,6 +86,20 @@ _MEANT = (
     (_MISSING, "is not there", "correct its name, and see that AWS_REGION is right"),
 )
 """What codes of answers mean, and what to do."""
+
+_WITHOUT_ANSWER: tuple[tuple[type[BotoCoreError], str, str], ...] = (
+    (
+        CredentialRetrievalError,
+        "the credentials cannot be had from where the AWS configuration says they are",
+        "`aws sts get-caller-identity` says more",
+    ),
+    (
+        ConfigParseError,
+        "the AWS configuration cannot be read",
+        "correct ~/.aws/config, or the file that AWS_CONFIG_FILE names",
+    ),
+)
+"""What errors mean that only these services raise; all others are those of S3 too."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
@@ -211,8 +230,8 @@ def explained(what: str, action: str) -> Iterator[None]:
         # what AWS writes into an answer may repeat what it was sent, so no trace shows it
         raise EnvironmentFault(f"{what}: {said}", fix=fix) from None
     except (BotoCoreError, OSError) as error:
-        said, fix = meaning(error, _NAMES.get(action.partition(":")[0], "AWS"), AGAIN)
-        raise EnvironmentFault(f"{what}: {said}", fix=fix.replace(" --lake {lake}", "")) from error
+        said, fix = _without_answer(error, action)
+        raise EnvironmentFault(f"{what}: {said}", fix=fix) from error
 
 
 def _answer(error: ClientError, action: str) -> tuple[str, str]:
@@ -226,6 +245,15 @@ def _answer(error: ClientError, action: str) -> tuple[str, str]:
         passing = ("{action} fails at every attempt", AGAIN) if is_transient(error) else None
         said, fix = meant or passing or (f"{{action}} is refused: {message or code}", "correct what it says")
     return f"{said.replace('{action}', action)} ({code})", fix.replace("{action}", action)
+
+
+def _without_answer(error: BaseException, action: str) -> tuple[str, str]:
+    """Return what it means that there was no answer, and what to do."""
+    for kind, said, fix in _WITHOUT_ANSWER:
+        if isinstance(error, kind):
+            return said, fix
+    said, fix = meaning(error, _NAMES.get(action.partition(":")[0], "AWS"), AGAIN)
+    return said, fix.replace(" --lake {lake}", "")
 
 
 def _message(error: ClientError) -> str:

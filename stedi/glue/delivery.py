@@ -29,6 +29,8 @@ def look(aws: Aws, wanted: Wanted, landing: Mapping[str, Path] | None = None) ->
     EnvironmentFault where bucket, role or database are not as a release needs them.
     """
     notes: list[str] = []
+    # first who asks: a bucket's HEAD has no body to say that the credentials are what is wrong
+    _ = aws.account
     _see_bucket(aws, wanted.lake)
     notes += _see_role(aws, wanted.role)
     database = f"database {wanted.database}"

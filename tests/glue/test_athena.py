@@ -95,7 +95,7 @@ def test_every_page_is_read(stedi: Stedi, account: Cloud) -> None:
     code, out, err = stedi("glue", "athena", "select 1", "--limit", "2")
     assert code == 0
     assert "(2 rows)" in out
-    assert "the first 2 rows" in err
+    assert "the first 2 of more rows" in err
 
 
 @pytest.mark.parametrize(("scanned", "price"), [(0, 0.0), (1, 0.00005), (10_000_000, 0.00005), (10**12, 5.0)])

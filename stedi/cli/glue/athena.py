@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import click
 
+from stedi.cli.asking import format_and_limit, read_sql, write_answer
 from stedi.cli.glue.options import database, workgroup
 from stedi.cli.options import option
 from stedi.cli.output import note
-from stedi.cli.query import read_stdin
-from stedi.cli.rows import ROWS_SHOWN, first, print_rows, write_rows
-from stedi.settings import FORMATS
 
 __all__ = ["athena"]
 
@@ -25,15 +23,7 @@ Examples:
 @click.argument("sql")
 @database
 @workgroup
-@option(
-    "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written."
-)
-@option(
-    "--limit",
-    type=click.IntRange(min=0),
-    metavar="N",
-    help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
-)
+@format_and_limit
 @option(
     "--timeout",
     metavar="MINUTES",
@@ -64,17 +54,8 @@ def athena(
 
     name = names.database(database)
     group = names.workgroup(workgroup or name)
-    text = read_stdin() if sql == "-" else sql
-    answer = ask(Aws(), text, database=name, workgroup=group, timeout=timeout * 60)
-    if form == "table":
-        most = ROWS_SHOWN if limit is None else limit
-        rows = first(answer.batches, most + 1 if most else None)
-        if answer.columns:
-            print_rows(answer.columns, rows[:most] if most else rows)
-        if most and len(rows) > most:
-            note(f"note: the first {most:,} rows; --limit 0, or --format csv, gives all of them")
-    else:
-        write_rows(answer.columns, iter([first(answer.batches, limit)]) if limit else answer.batches, form)
+    answer = ask(Aws(), read_sql(sql), database=name, workgroup=group, timeout=timeout * 60)
+    write_answer(answer.columns, answer.batches, form, limit)
     note(
         f"{answer.scanned:,} bytes scanned in {answer.seconds:.1f} s,"
         f" about ${cost(answer.scanned, price):.5f} at ${price:g} a terabyte"
