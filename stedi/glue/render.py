@@ -17,11 +17,11 @@ from pathlib import Path
 from stedi.contracts import TABLES, Table
 from stedi.errors import UsageError
 from stedi.glue import reading
-from stedi.glue.spark_sql import spark_sql
+from stedi.glue.spark_sql import SparkQuery, spark_query
 from stedi.parameters import MAX_CLOCK_SKEW_MS
 from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES, SqlFile
 
-__all__ = ["GLUE", "render"]
+__all__ = ["GLUE", "render", "script"]
 
 GLUE = {"5.1": "Spark 3.5.6, Python 3.11", "6.0": "Spark 4.1.1, Python 3.13"}
 """The versions of Glue that scripts are rendered for, and what runs there."""
@@ -54,16 +54,21 @@ def render(glue: str = "5.1") -> dict[str, str]:
     """
     if glue not in GLUE:
         raise UsageError(f"Glue {glue}: scripts are not rendered for it", fix=f"choose {' or '.join(GLUE)}")
-    jobs = (_Job(TABLES[name], stage) for name, stage in STAGES.items())
-    return {f"{job.name}.py": _script(job) for job in jobs}
+    return {f"{TABLES[name].glue_job}.py": script(name, spark_query(stage)) for name, stage in STAGES.items()}
+
+
+def script(table: str, query: SparkQuery) -> str:
+    """Return the text of the job script that makes a table by this query."""
+    return _script(_Job(TABLES[table], STAGES[table], query))
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One job: the table it makes, and what it reads."""
+    """One job: the table it makes, from which inputs, by which query."""
 
     table: Table
     stage: SqlFile
+    query: SparkQuery
 
     @property
     def name(self) -> str:
@@ -115,7 +120,7 @@ def _script(job: _Job) -> str:
         [
             _docstring(job),
             _import_lines(imports),
-            f'SQL = """\n{spark_sql(job.stage)}"""',
+            "\n".join(_sql(job.query)),
             *(f"{_name(feed)}_SCHEMA = {_schema(feed)}" for feed in job.feeds),
             _own_schema(job),
             *(["\n".join(_rule(job.feeds))] if job.feeds else []),
@@ -127,6 +132,25 @@ def _script(job: _Job) -> str:
 
 
 # the head of a script
+
+
+def _sql(query: SparkQuery) -> Iterator[str]:
+    """Yield the query, as one text or in steps."""
+    yield re.sub("^--", "#", query.header, flags=re.MULTILINE).rstrip("\n")
+    if query.steps:
+        yield "#"
+        yield "# Each step is a view. Spark computes a view anew for each of its readers: what several read is kept."
+        yield "STEPS = {"
+        for name, sql in query.steps.items():
+            yield f'    "{name}": """\n{textwrap.indent(_escaped(sql), " " * 8)}    """,'
+        yield "}"
+        yield f"KEPT = {list(query.kept)}".replace("'", '"')
+    yield f'SQL = """\n{_escaped(query.sql)}"""'
+
+
+def _escaped(sql: str) -> str:
+    """Return a text as it stands between three quotation marks."""
+    return sql.replace("\\", "\\\\").replace('"""', r"\"\"\"")
 
 
 def _docstring(job: _Job) -> str:
@@ -230,6 +254,10 @@ def _body(job: _Job) -> Iterator[str]:
         yield f"{feed.feed} = decide(lines, {constants})"
         yield f'good_rows({feed.feed}).createOrReplaceTempView("{feed.name}")'
         yield f'report("{feed.feed}", {feed.feed})'
+    if job.query.steps:
+        yield "for step, query in STEPS.items():"
+        yield "    view = spark.sql(query)"
+        yield "    (view.persist() if step in KEPT else view).createOrReplaceTempView(step)"
     yield textwrap.dedent(f"""
         # what the lake holds is left alone until everything new is written
         staging = f"{{lake}}/_stedi/glue/{job.name}"
@@ -242,6 +270,9 @@ def _body(job: _Job) -> Iterator[str]:
         yield f'replace(spark, f"{{lake}}/_quarantine/{feed.feed}", f"{{staged}}/{feed.feed}")'
     yield f'replace(spark, f"{{lake}}/{job.table.prefix}", f"{{staged}}/table")'
     yield "remove(spark, staging)"
+    if job.query.steps:
+        yield "for step in KEPT:"
+        yield "    spark.catalog.uncacheTable(step)"
     for feed in job.feeds:
         yield f"{feed.feed}.unpersist()"
     yield f'print(f"{job.table.name}: {{rows:,}} rows")'

@@ -1,16 +1,21 @@
-"""The SQL of a zone as Spark reads it."""
+"""The SQL of a zone as Spark reads it: one query, or steps where Spark would compute a part of it more than once."""
 
 from __future__ import annotations
 
+import textwrap
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from itertools import takewhile
 
 import sqlglot
+from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from stedi.glue.portability import check
 from stedi.stages import SqlFile
 
-__all__ = ["spark_sql"]
+__all__ = ["SparkQuery", "in_steps", "spark_query"]
 
 _WIDTH = 80
 
@@ -24,11 +29,66 @@ _ALSO = {"sha256": ", 256"}
 """What Spark wants said besides, at the end of the arguments of a function."""
 
 
-def spark_sql(stage: SqlFile) -> str:
+@dataclass(frozen=True)
+class SparkQuery:
+    """A query in Spark SQL: the comment before it, the views to make first, and the query itself.
+
+    `kept` are the steps that are read more than once.
+    """
+
+    header: str
+    sql: str
+    steps: Mapping[str, str] = field(default_factory=dict)
+    kept: tuple[str, ...] = ()
+
+
+def spark_query(stage: SqlFile) -> SparkQuery:
+    """Return the query of a stage for Spark; NotPortable where Spark would read something differently."""
+    return in_steps(_spark_sql(stage))
+
+
+def in_steps(text: str) -> SparkQuery:
+    """Return a query of Spark SQL with a step for each of its CTEs, if some are read more than once.
+
+    DuckDB computes such a CTE once. Spark puts it into the plan once for each reader, so that a chain of them doubles
+    from link to link, and the plan ends the driver before it is made.
+    """
+    header = "".join(takewhile(lambda line: line.startswith("--"), text.splitlines(keepends=True)))
+    text = text.removeprefix(header)
+    query = sqlglot.parse_one(text, dialect="spark")
+    names = [cte.alias for cte in query.ctes] if isinstance(query, exp.Query) else []
+    read = Counter(table.name for table in query.find_all(exp.Table))
+    kept = tuple(name for name in names if read[name] > 1)
+    if not kept:
+        return SparkQuery(header, text)
+    bodies, rest = _cut(text)
+    return SparkQuery(header, rest, dict(zip(names, bodies, strict=True)), kept)
+
+
+def _cut(text: str) -> tuple[list[str], str]:
+    """Return the text of each CTE of a query, and that of the query after them."""
+    bodies: list[str] = []
+    depth, start, end = 0, 0, 0
+    for token in sqlglot.tokenize(text, dialect="spark"):
+        if end and token.token_type != TokenType.COMMA:
+            break
+        end = 0
+        if token.token_type == TokenType.L_PAREN:
+            start = start if depth else token.end + 1
+            depth += 1
+        elif token.token_type == TokenType.R_PAREN:
+            depth -= 1
+            if not depth:
+                bodies.append(textwrap.dedent(text[start : token.start].strip("\n").rstrip()) + "\n")
+                end = token.end + 1
+    return bodies, text[end:].strip() + "\n"
+
+
+def _spark_sql(stage: SqlFile) -> str:
     """Return the query of a stage in Spark SQL, with its comments.
 
     It is what sqlglot makes of it. Where that differs from the file only in how Spark spells some words, the file's own
-    lines are kept, since they are written to be read. NotPortable where Spark would read something differently.
+    lines are kept, since they are written to be read.
     """
     generated = check(stage).sql(
         "spark", pretty=True, indent=4, pad=4, normalize_functions="lower", comments=False, max_text_width=_WIDTH

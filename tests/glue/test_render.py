@@ -77,7 +77,7 @@ def test_a_script_imports_only_what_glue_has(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_the_header_of_the_sql_stands_in_the_script(name: str) -> None:
-    header = [line for line in STAGES[name].sql.splitlines() if line.startswith("--")]
+    header = [f"#{line[2:]}" for line in STAGES[name].sql.splitlines() if line.startswith("--")]
     assert "\n".join(header) in render()[f"{TABLES[name].glue_job}.py"]
 
 

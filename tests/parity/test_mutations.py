@@ -24,8 +24,8 @@ from parity.landing import look
 from parity.verdict import Verdict, in_order
 from parity.worker import Worker
 from stedi.contracts import FEEDS, TABLES
-from stedi.glue.render import render
-from stedi.glue.spark_sql import spark_sql
+from stedi.glue.render import render, script
+from stedi.glue.spark_sql import in_steps
 from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
@@ -184,12 +184,8 @@ def test_every_table_has_mutations() -> None:
 def test_a_mutated_zone_is_different_and_named_first(base: Base, tmp_path: Path, name: str, table: str) -> None:
     tree = MUTATIONS[name](sqlglot.parse_one(STAGES[table].sql, read="duckdb"))
     assert tree is not None
-    sql = tree.sql("spark")
-    script = f"{TABLES[table].glue_job}.py"
-    before = spark_sql(STAGES[table])
-    text = base.texts[script]
-    assert before in text
-    mutated = text.replace(before, sql)
+    mutated = script(table, in_steps(tree.sql("spark")))
+    assert mutated != base.texts[f"{TABLES[table].glue_job}.py"]
     columns = [column.alias_or_name for column in tree.expressions]
     if len(columns) < len(TABLES[table].columns):  # the job itself holds its table against the declared columns
         [lost] = {column.name for column in TABLES[table].columns} - set(columns)

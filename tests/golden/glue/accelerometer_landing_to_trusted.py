@@ -25,12 +25,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
+# accelerometer_trusted: phone readings of customers who agreed to research.
+# Inputs: accelerometer_landing, customer_trusted.
+# Bag: one row a landing reading; a reading is never multiplied by its customer's records.
+#
+# `user` is the email the phone app was logged in with; accelerometer columns only, so no customer data rides along.
 SQL = """
--- accelerometer_trusted: phone readings of customers who agreed to research.
--- Inputs: accelerometer_landing, customer_trusted.
--- Bag: one row a landing reading; a reading is never multiplied by its customer's records.
---
--- `user` is the email the phone app was logged in with; accelerometer columns only, so no customer data rides along.
 select
     cast(a.user as string) as `user`,
     cast(a.timestamp as bigint) as `timestamp`,

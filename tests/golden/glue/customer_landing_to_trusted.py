@@ -25,14 +25,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+# customer_trusted: customers who agreed to share with research.
+# Inputs: customer_landing.
+# Bag: one row a customer record; a record that landed twice stands here twice.
+#
+# A record agrees when it carries a research date above 0. A customer may have several records (one email):
+# the one updated last decides, and a tie or an unknown date decides against. So a record without the date
+# that lands later is a withdrawal, and it takes the customer's older records out too.
 SQL = """
--- customer_trusted: customers who agreed to share with research.
--- Inputs: customer_landing.
--- Bag: one row a customer record; a record that landed twice stands here twice.
---
--- A record agrees when it carries a research date above 0. A customer may have several records (one email):
--- the one updated last decides, and a tie or an unknown date decides against. So a record without the date
--- that lands later is a withdrawal, and it takes the customer's older records out too.
 with decisions as (
     select
         c.email,

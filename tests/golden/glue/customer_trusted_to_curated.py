@@ -22,10 +22,10 @@ from pyspark.context import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+# customers_curated: trusted customers who have accelerometer readings.
+# Inputs: customer_trusted, accelerometer_trusted.
+# Bag: one row a trusted customer record, however many readings the customer has.
 SQL = """
--- customers_curated: trusted customers who have accelerometer readings.
--- Inputs: customer_trusted, accelerometer_trusted.
--- Bag: one row a trusted customer record, however many readings the customer has.
 select
     cast(c.customerName as string) as customerName,
     cast(c.email as string) as email,

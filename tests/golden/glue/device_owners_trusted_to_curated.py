@@ -26,248 +26,236 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
-SQL = """
--- device_owners: whose device it is, found by the instants it shares with phones of consenting customers.
--- Inputs: step_trainer_landing, accelerometer_trusted, run_parameters.
--- Bag: one row a device that can be attributed; nothing stands here of the others.
---
--- The customers' serial numbers are not looked at: the fulfilment site gave the same 30 of them to millions of
--- customers. What a device and its owner's phone have in common is when they recorded. So a phone has a vote for each
--- instant of a device at which it recorded too, and is the owner's with
---   - at least 5 instants in common,
---   - at least 4 of 5 of the device's instants: a device of somebody who did not consent matches nobody well,
---   - a lead over the next phone of at least 1 of 5 of them: a near tie stays unattributed,
---   - at most 1 of 10 less than another device of the same phone: of two people who always train together, one of whom
---     consented, the other's device is behind the consenting one's own.
--- An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
--- sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
---
--- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
--- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
--- votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
--- that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
--- devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
--- with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
-with device_instants as (
-    select distinct
-        s.serialNumber,
-        s.sensorReadingTime as instant
-    from step_trainer_landing as s
-),
-
-phone_instants as (
-    select distinct
-        a.user as owner,
-        a.timestamp as instant
-    from accelerometer_trusted as a
-),
-
-crowded as (
-    select d.instant
-    from device_instants as d
-    group by d.instant
-    having count(*) > 20
-    union
-    select p.instant
-    from phone_instants as p
-    group by p.instant
-    having count(*) > 20
-),
-
-shifts as (
-    select
-        n.shift,
-        r.clock_skew_ms
-    from (values (0), (-1), (1)) as n (shift)
-    cross join run_parameters as r
-    where n.shift = 0 or r.clock_skew_ms > 0
-),
-
-device_windows as (
-    select
-        d.serialNumber,
-        d.instant,
-        d.instant div (h.clock_skew_ms + 1) + h.shift as place
-    from device_instants as d
-    cross join shifts as h
-    anti join crowded as c on d.instant = c.instant
-),
-
-phone_windows as (
-    select
-        p.owner,
-        p.instant,
-        r.clock_skew_ms,
-        p.instant div (r.clock_skew_ms + 1) as place
-    from phone_instants as p
-    cross join run_parameters as r
-    anti join crowded as c on p.instant = c.instant
-),
-
-votes as (
-    select
-        d.serialNumber,
-        p.owner,
-        p.instant - d.instant as difference,
-        count(*) as matched
-    from device_windows as d
-    inner join phone_windows as p on d.place = p.place
-    where abs(p.instant - d.instant) <= p.clock_skew_ms
-    group by d.serialNumber, p.owner, p.instant - d.instant
-),
-
-enough as (
-    select v.serialNumber
-    from votes as v
-    where v.matched >= 5
-),
-
-readings as (
-    select
-        d.serialNumber,
-        count(*) as readings
-    from device_instants as d
-    anti join crowded as c on d.instant = c.instant
-    where d.serialNumber in (select e.serialNumber from enough as e)
-    group by d.serialNumber
-),
-
-differences as (
-    select
-        v.difference,
-        row_number() over (order by sum(v.matched) desc, abs(v.difference) asc nulls last, v.difference asc nulls last) as place
-    from votes as v
-    group by v.difference
-),
-
-candidates as (
-    select
-        v.serialNumber,
-        v.owner,
-        v.difference,
-        v.matched,
-        row_number() over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last) as place,
-        coalesce(
-            lead(v.matched) over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last), 0
-        ) as runner_up
-    from votes as v
-    inner join differences as f on v.difference = f.difference
-    where f.place = 1
-),
-
-winners as (
-    select
-        c.serialNumber,
-        c.owner,
-        c.difference,
-        r.readings,
-        c.matched,
-        c.runner_up,
-        c.matched * 1000 div r.readings as share,
-        max(c.matched * 1000 div r.readings) over (partition by c.owner) as best_share
-    from candidates as c
-    inner join readings as r on c.serialNumber = r.serialNumber
-    where
-        c.place = 1
-        and c.matched >= 5
-        and c.matched * 5 >= r.readings * 4
-        and (c.matched - c.runner_up) * 5 >= r.readings
-),
-
-attributed as (
-    select
-        w.serialNumber,
-        w.owner,
-        w.difference,
-        w.readings,
-        w.matched,
-        w.runner_up
-    from winners as w
-    where w.share + 100 >= w.best_share
-),
-
-searched as (
-    select
-        v.serialNumber,
-        v.owner,
-        v.difference,
-        r.readings,
-        v.matched,
-        row_number() over (
-            partition by v.serialNumber, v.owner
-            order by v.matched desc, abs(v.difference) asc nulls last, v.difference asc nulls last
-        ) as place
-    from votes as v
-    inner join readings as r on v.serialNumber = r.serialNumber
-    cross join run_parameters as p
-    where p.clock_skew_ms > 0 and v.serialNumber not in (select t.serialNumber from attributed as t)
-),
-
-rivals as (
-    select
-        s.serialNumber,
-        s.owner,
-        s.difference,
-        s.readings,
-        s.matched,
-        row_number() over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last) as place,
-        coalesce(
-            lead(s.matched) over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last), 0
-        ) as runner_up,
-        s.matched * 1000 div s.readings as share,
-        row_number() over (
-            partition by s.owner order by s.matched * 1000 div s.readings desc, s.serialNumber asc nulls last
-        ) as phone_place,
-        coalesce(
-            lead(s.matched * 1000 div s.readings) over (
+# device_owners: whose device it is, found by the instants it shares with phones of consenting customers.
+# Inputs: step_trainer_landing, accelerometer_trusted, run_parameters.
+# Bag: one row a device that can be attributed; nothing stands here of the others.
+#
+# The customers' serial numbers are not looked at: the fulfilment site gave the same 30 of them to millions of
+# customers. What a device and its owner's phone have in common is when they recorded. So a phone has a vote for each
+# instant of a device at which it recorded too, and is the owner's with
+#   - at least 5 instants in common,
+#   - at least 4 of 5 of the device's instants: a device of somebody who did not consent matches nobody well,
+#   - a lead over the next phone of at least 1 of 5 of them: a near tie stays unattributed,
+#   - at most 1 of 10 less than another device of the same phone: of two people who always train together, one of whom
+#     consented, the other's device is behind the consenting one's own.
+# An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
+# sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
+#
+# With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
+# Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
+# votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
+# that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
+# devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
+# with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
+#
+# Each step is a view. Spark computes a view anew for each of its readers: what several read is kept.
+STEPS = {
+    "device_instants": """
+        select distinct
+            s.serialNumber,
+            s.sensorReadingTime as instant
+        from step_trainer_landing as s
+    """,
+    "phone_instants": """
+        select distinct
+            a.user as owner,
+            a.timestamp as instant
+        from accelerometer_trusted as a
+    """,
+    "crowded": """
+        select d.instant
+        from device_instants as d
+        group by d.instant
+        having count(*) > 20
+        union
+        select p.instant
+        from phone_instants as p
+        group by p.instant
+        having count(*) > 20
+    """,
+    "shifts": """
+        select
+            n.shift,
+            r.clock_skew_ms
+        from (values (0), (-1), (1)) as n (shift)
+        cross join run_parameters as r
+        where n.shift = 0 or r.clock_skew_ms > 0
+    """,
+    "device_windows": """
+        select
+            d.serialNumber,
+            d.instant,
+            d.instant div (h.clock_skew_ms + 1) + h.shift as place
+        from device_instants as d
+        cross join shifts as h
+        anti join crowded as c on d.instant = c.instant
+    """,
+    "phone_windows": """
+        select
+            p.owner,
+            p.instant,
+            r.clock_skew_ms,
+            p.instant div (r.clock_skew_ms + 1) as place
+        from phone_instants as p
+        cross join run_parameters as r
+        anti join crowded as c on p.instant = c.instant
+    """,
+    "votes": """
+        select
+            d.serialNumber,
+            p.owner,
+            p.instant - d.instant as difference,
+            count(*) as matched
+        from device_windows as d
+        inner join phone_windows as p on d.place = p.place
+        where abs(p.instant - d.instant) <= p.clock_skew_ms
+        group by d.serialNumber, p.owner, p.instant - d.instant
+    """,
+    "enough": """
+        select v.serialNumber
+        from votes as v
+        where v.matched >= 5
+    """,
+    "readings": """
+        select
+            d.serialNumber,
+            count(*) as readings
+        from device_instants as d
+        anti join crowded as c on d.instant = c.instant
+        where d.serialNumber in (select e.serialNumber from enough as e)
+        group by d.serialNumber
+    """,
+    "differences": """
+        select
+            v.difference,
+            row_number() over (order by sum(v.matched) desc, abs(v.difference) asc nulls last, v.difference asc nulls last) as place
+        from votes as v
+        group by v.difference
+    """,
+    "candidates": """
+        select
+            v.serialNumber,
+            v.owner,
+            v.difference,
+            v.matched,
+            row_number() over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last) as place,
+            coalesce(
+                lead(v.matched) over (partition by v.serialNumber order by v.matched desc, v.owner asc nulls last), 0
+            ) as runner_up
+        from votes as v
+        inner join differences as f on v.difference = f.difference
+        where f.place = 1
+    """,
+    "winners": """
+        select
+            c.serialNumber,
+            c.owner,
+            c.difference,
+            r.readings,
+            c.matched,
+            c.runner_up,
+            c.matched * 1000 div r.readings as share,
+            max(c.matched * 1000 div r.readings) over (partition by c.owner) as best_share
+        from candidates as c
+        inner join readings as r on c.serialNumber = r.serialNumber
+        where
+            c.place = 1
+            and c.matched >= 5
+            and c.matched * 5 >= r.readings * 4
+            and (c.matched - c.runner_up) * 5 >= r.readings
+    """,
+    "attributed": """
+        select
+            w.serialNumber,
+            w.owner,
+            w.difference,
+            w.readings,
+            w.matched,
+            w.runner_up
+        from winners as w
+        where w.share + 100 >= w.best_share
+    """,
+    "searched": """
+        select
+            v.serialNumber,
+            v.owner,
+            v.difference,
+            r.readings,
+            v.matched,
+            row_number() over (
+                partition by v.serialNumber, v.owner
+                order by v.matched desc, abs(v.difference) asc nulls last, v.difference asc nulls last
+            ) as place
+        from votes as v
+        inner join readings as r on v.serialNumber = r.serialNumber
+        cross join run_parameters as p
+        where p.clock_skew_ms > 0 and v.serialNumber not in (select t.serialNumber from attributed as t)
+    """,
+    "rivals": """
+        select
+            s.serialNumber,
+            s.owner,
+            s.difference,
+            s.readings,
+            s.matched,
+            row_number() over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last) as place,
+            coalesce(
+                lead(s.matched) over (partition by s.serialNumber order by s.matched desc, s.owner asc nulls last), 0
+            ) as runner_up,
+            s.matched * 1000 div s.readings as share,
+            row_number() over (
                 partition by s.owner order by s.matched * 1000 div s.readings desc, s.serialNumber asc nulls last
-            ),
-            0
-        ) as phone_runner_up
-    from searched as s
-    where s.place = 1
-),
-
-found as (
-    select
-        t.serialNumber,
-        t.owner,
-        t.difference,
-        t.readings,
-        t.matched,
-        t.runner_up
-    from attributed as t
-    union all
-    select
-        s.serialNumber,
-        s.owner,
-        s.difference,
-        s.readings,
-        s.matched,
-        s.runner_up
-    from rivals as s
-    where
-        s.place = 1
-        and s.phone_place = 1
-        and s.matched >= 5
-        and s.matched * 5 >= s.readings * 4
-        and (s.matched - s.runner_up) * 5 >= s.readings
-        and s.share >= s.phone_runner_up + 200
-        and s.owner not in (select t.owner from attributed as t)
-),
-
-measured as (
-    select
-        f.serialNumber,
-        f.owner,
-        f.readings,
-        f.matched,
-        f.runner_up as runner_up_matched,
-        f.difference as clock_skew_ms,
-        cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
-    from found as f
-)
-
+            ) as phone_place,
+            coalesce(
+                lead(s.matched * 1000 div s.readings) over (
+                    partition by s.owner order by s.matched * 1000 div s.readings desc, s.serialNumber asc nulls last
+                ),
+                0
+            ) as phone_runner_up
+        from searched as s
+        where s.place = 1
+    """,
+    "found": """
+        select
+            t.serialNumber,
+            t.owner,
+            t.difference,
+            t.readings,
+            t.matched,
+            t.runner_up
+        from attributed as t
+        union all
+        select
+            s.serialNumber,
+            s.owner,
+            s.difference,
+            s.readings,
+            s.matched,
+            s.runner_up
+        from rivals as s
+        where
+            s.place = 1
+            and s.phone_place = 1
+            and s.matched >= 5
+            and s.matched * 5 >= s.readings * 4
+            and (s.matched - s.runner_up) * 5 >= s.readings
+            and s.share >= s.phone_runner_up + 200
+            and s.owner not in (select t.owner from attributed as t)
+    """,
+    "measured": """
+        select
+            f.serialNumber,
+            f.owner,
+            f.readings,
+            f.matched,
+            f.runner_up as runner_up_matched,
+            f.difference as clock_skew_ms,
+            cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
+        from found as f
+    """,
+}
+KEPT = ["device_instants", "phone_instants", "crowded", "votes", "readings", "attributed"]
+SQL = """
 select
     cast(m.serialNumber as string) as serialNumber,
     cast(m.owner as string) as owner,
@@ -527,6 +515,9 @@ lines = read_lines(spark, landing, "step_trainer/landing/")
 step_trainer = decide(lines, STEP_TRAINER_SCHEMA, STEP_TRAINER_CLEAN, STEP_TRAINER_REFUSED)
 good_rows(step_trainer).createOrReplaceTempView("step_trainer_landing")
 report("step_trainer", step_trainer)
+for step, query in STEPS.items():
+    view = spark.sql(query)
+    (view.persist() if step in KEPT else view).createOrReplaceTempView(step)
 
 # what the lake holds is left alone until everything new is written
 staging = f"{lake}/_stedi/glue/device_owners_trusted_to_curated"
@@ -535,6 +526,8 @@ staged = f"{staging}/{uuid4().hex}"
 rows = stage(spark, spark.sql(SQL), SCHEMA, f"{staged}/table")
 replace(spark, f"{lake}/device_owner/curated/", f"{staged}/table")
 remove(spark, staging)
+for step in KEPT:
+    spark.catalog.uncacheTable(step)
 step_trainer.unpersist()
 print(f"device_owners: {rows:,} rows")
 job.commit()

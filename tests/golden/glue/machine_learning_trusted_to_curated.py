@@ -22,11 +22,11 @@ from pyspark.context import SparkContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
+# machine_learning_curated: each trusted device reading with the phone readings of the same instant.
+# Inputs: step_trainer_trusted, accelerometer_trusted.
+# Bag: one row a pair of readings. The join is on the instant alone, as published: where two customers recorded at the
+# same millisecond, each one's device is paired with both phones.
 SQL = """
--- machine_learning_curated: each trusted device reading with the phone readings of the same instant.
--- Inputs: step_trainer_trusted, accelerometer_trusted.
--- Bag: one row a pair of readings. The join is on the instant alone, as published: where two customers recorded at the
--- same millisecond, each one's device is paired with both phones.
 select
     cast(s.sensorReadingTime as bigint) as sensorReadingTime,
     cast(s.serialNumber as string) as serialNumber,

@@ -25,11 +25,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
 
+# step_trainer_trusted: device readings whose serial number a curated customer has.
+# Inputs: step_trainer_landing, customers_curated.
+# Bag: one row a landing reading, whatever the customers' serial numbers repeat: the fulfilment site gave the same
+# 30 serial numbers to millions of customers, and a join would multiply each reading by all of them.
 SQL = """
--- step_trainer_trusted: device readings whose serial number a curated customer has.
--- Inputs: step_trainer_landing, customers_curated.
--- Bag: one row a landing reading, whatever the customers' serial numbers repeat: the fulfilment site gave the same
--- 30 serial numbers to millions of customers, and a join would multiply each reading by all of them.
 select
     cast(s.sensorReadingTime as bigint) as sensorReadingTime,
     cast(s.serialNumber as string) as serialNumber,

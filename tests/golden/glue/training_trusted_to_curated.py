@@ -27,20 +27,20 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DoubleType, LongType, StringType, StructField, StructType
 
+# training_curated: each attributed device's readings with its own owner's of the same instant, since the consent.
+# Inputs: step_trainer_landing, accelerometer_trusted, customer_trusted, device_owners, run_parameters.
+# Bag: one row a pair of readings of one customer and one instant; a reading that landed twice pairs twice.
+#
+# The published join on the timestamp alone pairs devices with whoever recorded at that instant. Here the readings of a
+# device meet those of its own owner's phone only, of the same instant by the clock difference that device_owners has,
+# and not before the customer agreed to research: of several records that agree the one updated last says since when,
+# and of two such the later date counts.
+# A phone with more than 100 readings of one instant is out of order, and these are left out: each device reading of
+# the instant would be paired with all of them.
+#
+# No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
+# continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
 SQL = """
--- training_curated: each attributed device's readings with its own owner's of the same instant, since the consent.
--- Inputs: step_trainer_landing, accelerometer_trusted, customer_trusted, device_owners, run_parameters.
--- Bag: one row a pair of readings of one customer and one instant; a reading that landed twice pairs twice.
---
--- The published join on the timestamp alone pairs devices with whoever recorded at that instant. Here the readings of a
--- device meet those of its own owner's phone only, of the same instant by the clock difference that device_owners has,
--- and not before the customer agreed to research: of several records that agree the one updated last says since when,
--- and of two such the later date counts.
--- A phone with more than 100 readings of one instant is out of order, and these are left out: each device reading of
--- the instant would be paired with all of them.
---
--- No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
--- continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
 with latest as (
     select
         c.email,
