@@ -1,4 +1,4 @@
-"""The five tables as somebody would write them in PySpark, local[2].
+"""The tables as somebody would write them in PySpark, local[2].
 
 Usage: spark_local.py LANDING OUT
 """
@@ -44,4 +44,40 @@ readings = write(readings.join(customers, readings.user == customers.email, "lef
 curated = write(customers.join(readings, readings.user == customers.email, "left_semi"), "customer/curated")
 steps = write(read("step_trainer", STEP_TRAINER).join(curated, "serialNumber", "left_semi"), "step_trainer/trusted")
 write(steps.join(readings, steps.sensorReadingTime == readings.timestamp), "machine_learning/curated")
+
+landed = read("step_trainer", STEP_TRAINER)
+landed.createOrReplaceTempView("landed")
+readings.createOrReplaceTempView("readings")
+customers.createOrReplaceTempView("customers")
+owners = spark.sql("""
+    with instants as (select distinct serialNumber, sensorReadingTime as instant from landed),
+    phones as (select distinct user as owner, timestamp as instant from readings),
+    counted as (select serialNumber, count(*) as readings from instants group by serialNumber),
+    votes as (
+        select serialNumber, owner, count(*) as matched from instants join phones using (instant)
+        group by serialNumber, owner
+    ),
+    ranked as (
+        select *,
+            row_number() over (partition by serialNumber order by matched desc, owner) as place,
+            coalesce(lead(matched) over (partition by serialNumber order by matched desc, owner), 0) as runner_up
+        from votes
+    )
+    select serialNumber, owner, readings, matched, runner_up as runner_up_matched,
+        (matched - runner_up) / readings as confidence
+    from ranked join counted using (serialNumber)
+    where place = 1 and matched >= 5 and matched >= 0.8 * readings and matched - runner_up >= 0.2 * readings
+""")
+write(owners, "device_owner/curated").createOrReplaceTempView("owners")
+training = spark.sql("""
+    select sha2(concat('key ', o.owner), 256) as customerPseudonym,
+        sha2(concat('key ', o.serialNumber), 256) as devicePseudonym,
+        s.sensorReadingTime, s.distanceFromObject, a.timestamp, a.x, a.y, a.z
+    from landed s
+    join owners o on s.serialNumber = o.serialNumber
+    join customers c on c.email = o.owner
+    join readings a on a.user = o.owner and a.timestamp = s.sensorReadingTime
+    where a.timestamp >= c.shareWithResearchAsOfDate
+""")
+write(training, "training/curated")
 spark.stop()
