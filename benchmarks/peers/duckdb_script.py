@@ -70,7 +70,9 @@ connection.execute(
         ),
         phones as (select distinct user as owner, timestamp as instant from '{accelerometer_trusted}'),
         readings as (select serialNumber, count(*) as readings from instants group by all),
-        votes as (select serialNumber, owner, count(*) as matched from instants join phones using (instant) group by all),
+        votes as (
+            select serialNumber, owner, count(*) as matched from instants join phones using (instant) group by all
+        ),
         ranked as (
             select *,
                 row_number() over (partition by serialNumber order by matched desc, owner) as place,
