@@ -7,6 +7,7 @@ lead out of the folder.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import json
 import os
@@ -14,14 +15,15 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from stedi.errors import UsageError
 from stedi.storage import PRIVATE_FILE, faults, make_private_folder
 
-__all__ = ["CACHE_SIZE", "Cache", "Held", "open_cache"]
+__all__ = ["CACHE_SIZE", "Cache", "Filling", "Held", "open_cache"]
 
 CACHE_SIZE = "50GB"
 """Bytes the cache may hold, by default."""
@@ -51,6 +53,7 @@ class Cache:
     def __init__(self, folder: Path, limit: int) -> None:
         self.folder = folder
         self.limit = limit
+        self._made: set[Path] = set()
 
     def place(self, endpoint: str, bucket: str, key: str, etag: str) -> Path:
         """Return where an object is, or would be."""
@@ -68,19 +71,20 @@ class Cache:
             return False
         return True
 
-    @contextlib.contextmanager
-    def filling(self, file: Path) -> Iterator[Path]:
-        """Give a private file to write an object to; it stands under its own name once the block has ended well."""
-        with faults(f"cannot write to the cache, {self.folder}"):
-            make_private_folder(file.parent)
-            partial = file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
-            os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_FILE))
-        try:
-            yield partial
-            with faults(f"cannot write to the cache, {self.folder}"):
-                partial.replace(file)
-        finally:
-            partial.unlink(missing_ok=True)
+    def filling(self, file: Path) -> Filling:
+        """Begin to write an object, which stands under its own name once it is kept."""
+        with self._faults():
+            if file.parent not in self._made:
+                make_private_folder(file.parent)
+                self._made.add(file.parent)
+            try:
+                return Filling(file, self._faults)
+            except FileNotFoundError:  # somebody has removed the folder meanwhile
+                make_private_folder(file.parent)
+                return Filling(file, self._faults)
+
+    def _faults(self) -> contextlib.AbstractContextManager[None]:
+        return faults(f"cannot write to the cache, {self.folder}")
 
     def make_room(self, needed: int, keep: Collection[Path]) -> None:
         """Remove what was used longest ago until `needed` more bytes fit; files in `keep` stay in any case."""
@@ -126,6 +130,61 @@ class Cache:
                     file.unlink(missing_ok=True)
             elif re.fullmatch(r"[0-9a-f]{64}.*", file.name):
                 yield file, status
+
+
+class Filling:
+    """An object on its way into the cache: a private file under a name that is nobody's until it is kept."""
+
+    def __init__(self, file: Path, faults: Callable[[], contextlib.AbstractContextManager[None]]) -> None:
+        self._file = file
+        self._faults = faults
+        self._partial = file.with_name(f"{_PARTIAL}{secrets.token_hex(8)}")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+        self._stream = os.fdopen(os.open(self._partial, flags, PRIVATE_FILE), "r+b", buffering=0)
+        self._at = 0
+        self._open = True
+
+    def write(self, data: bytes, at: int) -> None:
+        """Write some bytes of the object."""
+        with self._faults():
+            if at != self._at:
+                self._stream.seek(at)
+            left = memoryview(data)
+            while left:
+                left = left[self._stream.write(left) :]
+        self._at = at + len(data)
+
+    def md5(self) -> str:
+        """Return the MD5 of what was written."""
+        with self._faults():
+            self._at = self._stream.seek(0)
+            digest = hashlib.file_digest(self._stream, functools.partial(hashlib.md5, usedforsecurity=False))
+            self._at = -1
+        return digest.hexdigest()
+
+    def keep(self) -> None:
+        """Give the object its name."""
+        with self._faults():
+            self._stream.close()
+            self._partial.replace(self._file)
+        self._open = False
+
+    def drop(self) -> None:
+        """Remove what was written, if it was not kept."""
+        if self._open:
+            self._open = False
+            self._stream.close()
+            with contextlib.suppress(OSError):
+                self._partial.unlink()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self.keep()
+        else:
+            self.drop()
 
 
 def open_cache(folder: str = "", size: str = "") -> Cache:

@@ -20,7 +20,7 @@ from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
 
 if TYPE_CHECKING:
-    from stedi.ranges import RangeFileSystem
+    from stedi.s3.ranges import RangeFileSystem
 
 __all__ = ["BUILD_KEY", "Engine", "build_of", "explained", "glob_safe", "interrupt_all", "read_fault"]
 

@@ -22,7 +22,7 @@ from stedi.errors import EnvironmentFault, LakeBusy, UsageError
 from stedi.finding import Finding
 
 if TYPE_CHECKING:
-    from stedi.ranges import RangeFileSystem
+    from stedi.s3.ranges import RangeFileSystem
 
 __all__ = ["Entry", "LocalStorage", "Options", "Storage", "faults", "open_storage"]
 

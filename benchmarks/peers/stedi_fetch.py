@@ -1,10 +1,9 @@
 """The same count over the same objects, fetched as a build fetches them.
 
-Usage: stedi_fetch.py BUCKET
+Usage: stedi_fetch.py BUCKET CACHE
 """
 
 import sys
-import tempfile
 
 from stedi.contracts import TABLES
 from stedi.engine import Engine
@@ -12,8 +11,8 @@ from stedi.listing import list_feed
 from stedi.storage import Options, open_storage
 
 feed = TABLES["accelerometer_landing"]
-with tempfile.TemporaryDirectory() as cache, Engine() as engine:
-    storage = open_storage(f"s3://{sys.argv[1]}", Options(cache_dir=cache))
+with Engine() as engine:
+    storage = open_storage(f"s3://{sys.argv[1]}", Options(cache_dir=sys.argv[2]))
     listing = list_feed(storage, feed)
     engine.view_json(feed, list(storage.fetch(listing.files).values()))
     print(engine.run("count", "select count(*), sum(x) from accelerometer_landing"))

@@ -23,7 +23,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 
 from stedi import __version__
 from stedi.errors import EnvironmentFault
-from stedi.s3_errors import code_of, is_transient, meaning
+from stedi.s3.errors import code_of, is_transient, meaning
 
 __all__ = ["Account", "Aws", "is_passing"]
 

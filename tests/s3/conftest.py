@@ -146,7 +146,7 @@ def lake(s3: Bucket, worlds: Worlds, tmp_path: Path) -> Lakehouse:
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Have the product try again at once, and wait for S3 a second only."""
-    import stedi.s3
+    from stedi.s3 import connection
 
-    monkeypatch.setattr(stedi.s3, "BACKOFF", 0.001)
-    monkeypatch.setattr(stedi.s3, "READ_TIMEOUT", 0.7)
+    monkeypatch.setattr(connection, "BACKOFF", 0.001)
+    monkeypatch.setattr(connection, "READ_TIMEOUT", 0.7)

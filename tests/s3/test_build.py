@@ -14,7 +14,7 @@ from s3.faults import before
 from s3.proxy import Fault, on
 
 from stedi.build import build
-from stedi.s3 import AT_ONCE
+from stedi.s3.connection import AT_ONCE
 from stedi.settings import bundled_sample
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from s3.faults import answer, before, corrupt, cut, hang_up, lose, reset, stall
 from s3.lakehouse import CUSTOMERS, READINGS, TABLE
 from s3.proxy import Action, Exchange, Fault, on
 
-from stedi import s3 as product
 from stedi.errors import StediError
 from stedi.lake import Lake
 from stedi.query import ask
+from stedi.s3 import connection, fetch
 from stedi.stages import STAGES
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def test_a_read_that_stalls_is_made_again(lake: Lakehouse, stedi: Command) -> No
     started = time.monotonic()
     assert stedi("build", "--lake", lake.uri)[0] == 0
     released.set()
-    assert time.monotonic() - started < product.READ_TIMEOUT + 4
+    assert time.monotonic() - started < connection.READ_TIMEOUT + 4
     lake.assert_new()
     assert (lake.asked("GET", CUSTOMERS), lake.asked("GET", READINGS)) == (2, 2)
 
@@ -88,7 +88,7 @@ def test_an_answer_that_is_lost_does_no_harm(lake: Lakehouse, stedi: Command, ki
 
 
 def test_the_pauses_between_attempts_grow(lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(product, "BACKOFF", 0.1)
+    monkeypatch.setattr(connection, "BACKOFF", 0.1)
     lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), answer(503, "SlowDown"), times=3))
     assert stedi("build", "--lake", lake.uri)[0] == 0
     at = [request.at for request in lake.s3.requests("GET") if request.key.endswith(CUSTOMERS)]
@@ -100,7 +100,7 @@ def test_the_pauses_between_attempts_grow(lake: Lakehouse, stedi: Command, monke
 def test_a_large_object_is_fetched_in_parts_each_made_again_alone(
     lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "PART", 200)
+    monkeypatch.setattr(fetch, "PART", 200)
     size = lake.s3.head(f"lake/{CUSTOMERS}")["ContentLength"]
     lake.s3.proxy.add(
         Fault(lambda r: r.key.endswith(CUSTOMERS) and "200-" in r.headers.get("range", ""), reset(10), times=2)
@@ -112,7 +112,7 @@ def test_a_large_object_is_fetched_in_parts_each_made_again_alone(
 def test_a_part_that_comes_damaged_is_fetched_again(
     lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "PART", 200)
+    monkeypatch.setattr(fetch, "PART", 200)
     lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), corrupt(50)))
     assert stedi("build", "--landing", lake.uri)[0] == 0
 
@@ -122,7 +122,7 @@ def test_an_etag_that_is_no_checksum_is_none(
     lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch, part: int
 ) -> None:
     # under a key of KMS an ETag looks like an MD5 and is none
-    monkeypatch.setattr(product, "PART", part)
+    monkeypatch.setattr(fetch, "PART", part)
     data = lake.s3.get(f"lake/{CUSTOMERS}")
     lake.s3.put_many({f"lake/{CUSTOMERS}": data}, etag="0" * 32, encryption="aws:kms", kms_key_id="key")
     assert stedi("build", "--landing", lake.uri)[0] == 0
@@ -149,7 +149,7 @@ def test_an_object_that_never_comes_whole_stops_the_build(
     assert (code, out) == (2, "")
     assert f"Error: {lake.uri}/{CUSTOMERS}: {said}" in err
     assert "Fix: the old tables stand; run the command again when the network or S3 is well" in err
-    assert lake.asked("GET", CUSTOMERS) == product.ATTEMPTS
+    assert lake.asked("GET", CUSTOMERS) == connection.ATTEMPTS
     lake.assert_old()
     lake.s3.proxy.clear()
     assert stedi("build", "--lake", lake.uri)[0] == 0
@@ -159,7 +159,7 @@ def test_an_object_that_never_comes_whole_stops_the_build(
 def test_a_read_that_stalls_for_ever_stops_the_build(
     lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(product, "ATTEMPTS", 2)
+    monkeypatch.setattr(connection, "ATTEMPTS", 2)
     released = threading.Event()
     lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), stall(100, released=released), times=None))
     code, out, err = stedi("build", "--lake", lake.uri)

@@ -40,8 +40,7 @@ DECISIVE = "COPY lake/_stedi/journal.json"
 
 SERVER = """
 import json, os, sys, traceback
-import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, stedi.s3
-import aiobotocore.session, aiohttp
+import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, stedi.s3, stedi.s3.upload
 from stedi.build import build
 
 for line in sys.stdin:
@@ -50,7 +49,7 @@ for line in sys.stdin:
         try:
             task = json.loads(line)
             os.environ.update(task["environment"])
-            stedi.s3.UPLOAD_PART = task["part"]
+            stedi.s3.upload.PART = task["part"]
             build(task["lake"], task["lake"], force=True)
             os._exit(0)
         except BaseException:

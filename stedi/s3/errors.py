@@ -8,28 +8,43 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-from aiohttp import ClientError as HttpError
+import urllib3.exceptions
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
+    ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
     ParamValidationError,
     PartialCredentialsError,
     ProfileNotFound,
+    ProxyConnectionError,
     ReadTimeoutError,
+    SSLError,
     SSOError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
 from botocore.exceptions import ConnectionError as NoConnection
+from botocore.parsers import ResponseParserError  # type: ignore[import-untyped]
 
 from stedi.errors import EnvironmentFault, StediError
 
-__all__ = ["NO_BUCKET_FIX", "Mismatched", "Torn", "code_of", "explained", "is_transient", "meaning"]
+__all__ = [
+    "FAILURES",
+    "NO_BUCKET_FIX",
+    "REDIRECTS",
+    "Mismatched",
+    "Torn",
+    "code_of",
+    "explained",
+    "is_transient",
+    "meaning",
+]
 
 
 class Torn(Exception):
@@ -39,6 +54,15 @@ class Torn(Exception):
 class Mismatched(Torn):
     """An object of which each part came whole, and the whole is not what S3 has."""
 
+
+FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, TimeoutError, OSError, Torn)
+"""All that a request may raise."""
+
+REDIRECTS = frozenset(
+    {"PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+    | {"301", "302", "307", "308"}
+)
+"""Codes of answers that say where else to ask."""
 
 _AGAIN = {
     "SlowDown",
@@ -51,6 +75,15 @@ _AGAIN = {
     "OperationAborted",
 }
 _SERVER_ERROR = 500
+_PASSING = (
+    NoConnection,
+    HTTPClientError,
+    IncompleteReadError,
+    urllib3.exceptions.HTTPError,
+    TimeoutError,
+    ConnectionError,
+    Torn,
+)
 
 
 def code_of(error: ClientError) -> str:
@@ -63,7 +96,7 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         return status >= _SERVER_ERROR or code_of(error) in _AGAIN
-    return isinstance(error, NoConnection | HTTPClientError | HttpError | TimeoutError | ConnectionError | Torn)
+    return isinstance(error, _PASSING)
 
 
 @contextlib.contextmanager
@@ -73,12 +106,10 @@ def explained(what: str, lake: str) -> Iterator[None]:
         yield
     except StediError:
         raise
-    except (BotoCoreError, ClientError, HttpError, TimeoutError, OSError, Torn) as error:
-        # s3fs translates some answers; the answer itself is what it was made from
-        cause = error.__cause__ if isinstance(error.__cause__, ClientError | BotoCoreError) else error
-        said, fix = meaning(cause)
+    except FAILURES as error:
+        said, fix = meaning(error)
         # what S3 writes into an answer may repeat what it was sent, so no trace shows it
-        shown = None if isinstance(cause, ClientError) else error
+        shown = None if isinstance(error, ClientError | ResponseParserError) else error
         raise EnvironmentFault(f"{what}: {said}", fix=fix.replace("{lake}", lake)) from shown
 
 
@@ -102,11 +133,31 @@ _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], st
     ),
     (NoRegionError, "no region is set", "set AWS_REGION to the region of the bucket"),
     (InvalidRegionError, "there is no such region", "correct AWS_REGION"),
-    (EndpointConnectionError, "the service cannot be reached", "look at the network, AWS_REGION and AWS_ENDPOINT_URL"),
-    (ParamValidationError, "is no name that S3 takes", "correct the name of the bucket or prefix"),
-    ((ReadTimeoutError, TimeoutError), "{service} has stopped answering", _LATER),
     (
-        (NoConnection, HTTPClientError, HttpError, ConnectionError),
+        (ProxyConnectionError, urllib3.exceptions.ProxyError),
+        "the proxy on the way to {service} cannot be reached",
+        "correct HTTPS_PROXY (HTTP_PROXY for an endpoint without TLS), or name the host in NO_PROXY",
+    ),
+    (
+        (SSLError, urllib3.exceptions.SSLError),
+        "no secure connection can be made",
+        "set AWS_CA_BUNDLE to the certificates that the service, or a proxy on the way, is known by",
+    ),
+    (
+        (
+            EndpointConnectionError,
+            ConnectTimeoutError,
+            urllib3.exceptions.NewConnectionError,
+            urllib3.exceptions.ConnectTimeoutError,
+        ),
+        "the service cannot be reached",
+        "look at the network, AWS_REGION and AWS_ENDPOINT_URL",
+    ),
+    (ResponseParserError, "answers what {service} does not", "look at AWS_ENDPOINT_URL, and at a proxy on the way"),
+    (ParamValidationError, "is no name that S3 takes", "correct the name of the bucket or prefix"),
+    ((ReadTimeoutError, urllib3.exceptions.ReadTimeoutError, TimeoutError), "{service} has stopped answering", _LATER),
+    (
+        (NoConnection, HTTPClientError, urllib3.exceptions.HTTPError, ConnectionError),
         "the connection breaks off at every attempt",
         _LATER,
     ),
@@ -132,9 +183,7 @@ _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
         f"correct them; {_DOCTOR}",
     ),
     (
-        frozenset(
-            {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301", "307"}
-        ),
+        REDIRECTS,
         "the bucket is in another region",
         "set AWS_REGION to the region of the bucket",
     ),
@@ -157,6 +206,8 @@ def _meaning(error: BaseException) -> tuple[str, str]:
         refused = ("S3 refuses at every attempt", _LATER) if is_transient(error) else ("S3 refuses", _DOCTOR)
         said, fix = next(((said, fix) for codes, said, fix in _CODES if code in codes), refused)
         return f"{said} ({code})", fix
+    if isinstance(error, IncompleteReadError):
+        error = Torn(f"{error.kwargs['actual_bytes']:,} bytes of {int(error.kwargs['expected_bytes']):,}")
     if isinstance(error, Torn):
         return f"arrives damaged at every attempt: {error}", _LATER
     for kinds, said, fix in _MEANINGS:
