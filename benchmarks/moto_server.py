@@ -1,9 +1,9 @@
-"""moto's S3 server in several processes, with many small objects to read.
+"""moto's S3 server, in several processes with many small objects to read, or in one that takes what is put.
 
 Usage: moto_server.py PORT OBJECTS PROCESSES
 
 One process answers some 1,000 GETs a second, one after the other, which is then what is measured. What moto holds is in
-its process, so the objects are made before the processes part: good for reading only.
+its process, so the objects are made before the processes part: several are good for reading only.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main() -> None:
     """Serve until terminated."""
     port, objects, processes = map(int, sys.argv[1:])
     logging.getLogger("werkzeug").disabled = True  # a line for each request
-    fill(objects)
+    if objects:
+        fill(objects)
     listening = socket.create_server(("127.0.0.1", port), backlog=128)
     children = []
     for _ in range(processes):

@@ -24,22 +24,13 @@ import boto3  # type: ignore[import-untyped]
 
 HERE = Path(__file__).parent
 STEDI = [sys.executable, "-m", "stedi.cli"]
-SERVER = """
-from moto import backends
-modules = list(backends.list_of_moto_modules())
-backends.list_of_moto_modules = lambda: iter(modules)
-from moto.server import main
-main()
-"""
-"""moto's server; it would look through its own folder twice for each request, which is half of the time it takes."""
-
-LINES = 85
-"""Readings in a small object: 8 KB."""
+SERVERS = 2
+"""Processes that answer for small objects, of which one alone would be what is measured."""
 
 
 @contextmanager
-def server() -> Iterator[None]:
-    """Run moto's server on a free port, and have the environment lead to it."""
+def server(objects: int = 0, processes: int = 1) -> Iterator[None]:
+    """Run moto's server on a free port, holding small objects, and have the environment lead to it."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -49,14 +40,13 @@ def server() -> Iterator[None]:
         "AWS_SECRET_ACCESS_KEY": "benchmark",
         "AWS_DEFAULT_REGION": "us-east-1",
     }
-    command = [sys.executable, "-c", SERVER, "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+    words = [port, objects, processes]
+    command = [sys.executable, str(HERE / "moto_server.py"), *map(str, words)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:
-            for _ in range(200):
-                with socket.socket() as probe:
-                    if probe.connect_ex(("127.0.0.1", port)) == 0:
-                        break
-                time.sleep(0.1)
+            assert process.stdout
+            if process.stdout.readline() != "ready\n":
+                raise SystemExit("the server does not start")
             yield
         finally:
             process.terminate()
@@ -101,24 +91,20 @@ def build(scale: int, rounds: int, data: Path) -> None:
     report(f"Scale {scale}, {rounds} rounds", found | {"download + local build": plain}, plain)
 
 
-def objects(count: int, rounds: int) -> None:
-    """Compare many small objects, fetched, with DuckDB reading them through s3fs."""
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="small")
-    for number in range(count):
-        lines = (
-            f'{{"user":"{number:05}@example.com","timestamp":{1_655_000_000_000 + line},"x":1.0,"y":0.0,"z":-1.0}}\n'
-            for line in range(LINES)
-        )
-        key = f"accelerometer/landing/part-{number:05}.json"
-        client.put_object(Bucket="small", Key=key, Body="".join(lines).encode())
-    peers = {"DuckDB through s3fs": "duckdb_s3fs.py", "fetched as by a build": "stedi_fetch.py"}
-    taken: dict[str, list[float]] = {name: [] for name in peers}
+def objects(count: int, rounds: int, data: Path) -> None:
+    """Compare many small objects, fetched into an empty cache, with DuckDB reading them through s3fs."""
+    cache = data / "work-s3" / "cache"
+    s3fs, fetched = "DuckDB through s3fs", "fetched as by a build"
+    commands = {
+        s3fs: [sys.executable, str(HERE / "peers" / "duckdb_s3fs.py"), "small"],
+        fetched: [sys.executable, str(HERE / "peers" / "stedi_fetch.py"), "small", str(cache)],
+    }
+    taken: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
-        for name, peer in peers.items():
-            taken[name].append(seconds([sys.executable, str(HERE / "peers" / peer), "small"]))
+        for name, command in commands.items():
+            taken[name].append(seconds(command, cache))
     found = {name: statistics.median(times) for name, times in taken.items()}
-    report(f"{count:,} objects of 8 KB, {rounds} rounds", found, found["fetched as by a build"])
+    report(f"{count:,} objects of 8 KB, {rounds} rounds", found, found[fetched])
 
 
 def report(head: str, found: dict[str, float], unit: float) -> None:
@@ -135,11 +121,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--data", type=Path, default=HERE / "data", help="where data and results go")
     options = parser.parse_args()
-    with server():
-        if options.scale:
+    if options.scale:
+        with server():
             build(options.scale, options.rounds, options.data)
-        if options.objects:
-            objects(options.objects, options.rounds)
+    if options.objects:
+        with server(options.objects, SERVERS):
+            objects(options.objects, options.rounds, options.data)
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ __all__ = ["Finding", "examine"]
 
 JAVA_SECONDS = 10
 _SPARK_IS_FOR = "only `stedi parity run` needs it"
-_LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0), "s3fs": (2025, 9)}
+_LIBRARIES = {"duckdb": (2, 0), "polars": (2, 1), "pyarrow": (20, 0), "botocore": (1, 40)}
 
 
 def examine(
