@@ -16,7 +16,7 @@ from pathlib import Path
 from stedi.errors import UsageError
 from stedi.storage import faults
 
-__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "Parameters", "read_key"]
+__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "MOST_KEY_BYTES", "Parameters", "read_key"]
 
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 """The environment variable that holds the key itself, for who has no file of it."""
@@ -27,7 +27,7 @@ LONG_KEY = 32
 MAX_CLOCK_SKEW_MS = 60_000
 """Clocks further apart would have devices match any phone."""
 
-_MOST_KEY_BYTES = 4096
+MOST_KEY_BYTES = 4096
 _FINGERPRINT_OF = b"stedi pseudonym key"
 _RANDOM = "random "
 
@@ -94,7 +94,7 @@ def read_key(file: str | os.PathLike[str] | None, environment: Mapping[str, str]
             f"a pseudonym key in {os.fspath(file)} and one in ${KEY_VARIABLE}", fix=f"unset one, as ${KEY_VARIABLE}"
         )
     with faults(f"cannot read the pseudonym key in {os.fspath(file)}"), Path(file).open("rb") as stream:
-        data = stream.read(_MOST_KEY_BYTES + 1)
+        data = stream.read(MOST_KEY_BYTES + 1)
     try:
         return _checked(data.decode(), os.fspath(file))
     except UnicodeDecodeError:
@@ -108,6 +108,6 @@ def _checked(text: str, where: str) -> str:
     fix = "write one line of text: openssl rand -hex 32"
     if not key:
         raise UsageError(f"{where}: the pseudonym key is empty", fix=fix)
-    if not key.isprintable() or len(text.encode()) > _MOST_KEY_BYTES:
-        raise UsageError(f"{where}: the pseudonym key is no line of at most {_MOST_KEY_BYTES:,} bytes", fix=fix)
+    if not key.isprintable() or len(text.encode()) > MOST_KEY_BYTES:
+        raise UsageError(f"{where}: the pseudonym key is no line of at most {MOST_KEY_BYTES:,} bytes", fix=fix)
     return key

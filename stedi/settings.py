@@ -85,6 +85,8 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "receipt": PLACE,
         "without_parity": TEXT,
         "upload_landing": PLACE,
+        "pseudonym_key_path": TEXT,
+        "clock_skew_ms": COUNT,
         "adopt": FLAG,
         "dry_run": FLAG,
         "json": FLAG,

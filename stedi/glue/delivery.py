@@ -14,9 +14,10 @@ from urllib.parse import unquote
 from stedi.errors import EnvironmentFault
 from stedi.glue import upload
 from stedi.glue.aws import Aws
-from stedi.glue.jobs import SCRIPTS
+from stedi.glue.jobs import ARGUMENTS, SCRIPTS
 from stedi.glue.names import Lake
 from stedi.glue.release import Found, Plan, Step, Wanted, merged_job, merged_table
+from stedi.parameters import MOST_KEY_BYTES
 
 __all__ = ["deliver", "look"]
 
@@ -33,6 +34,8 @@ def look(aws: Aws, wanted: Wanted, landing: Mapping[str, Path] | None = None) ->
     _ = aws.account
     _see_bucket(aws, wanted.lake)
     notes += _see_role(aws, wanted.role)
+    for uri in dict.fromkeys(job["DefaultArguments"].get(ARGUMENTS["pseudonym_key"]) for job in wanted.jobs.values()):
+        notes += _see_key(aws, wanted.lake, uri) if uri else []
     database = f"database {wanted.database}"
     if aws.find("glue", "get_database", database, Name=wanted.database) is None:
         raise EnvironmentFault(
@@ -150,3 +153,30 @@ def _see_role(aws: Aws, arn: str) -> list[str]:
             fix="let that service assume it, or use the role that `stedi glue infra --deploy` makes",
         )
     return []
+
+
+def _see_key(aws: Aws, lake: Lake, uri: str) -> list[str]:
+    """Return notes about the object that holds the key of the pseudonyms, which is not read."""
+    what = f"key {uri}"
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    notes = []
+    if not uri.startswith(lake.location(SCRIPTS)):
+        notes.append(
+            f"{what}: is not below {lake.location(SCRIPTS)}, where the role of `stedi glue infra` may read it; let the"
+            " role of the jobs"
+        )
+    try:
+        head = aws.find("s3", "head_object", what, Bucket=bucket, Key=key)
+    except EnvironmentFault as fault:
+        if "access denied" not in fault.message:
+            raise
+        notes.append(f"{what}: cannot be looked at (s3:GetObject is denied); whether it is there shows when a job runs")
+        return notes
+    if head is None:
+        raise EnvironmentFault(f"{what}: is not there", fix=f"openssl rand -hex 32 | aws s3 cp - {uri}")
+    if not 0 < head["ContentLength"] <= MOST_KEY_BYTES:
+        raise EnvironmentFault(
+            f"{what}: has {head['ContentLength']:,} bytes, which is no key",
+            fix=f"write one line of text into it: openssl rand -hex 32 | aws s3 cp - {uri}",
+        )
+    return notes

@@ -10,10 +10,27 @@ from stedi.contracts import TABLES
 from stedi.glue.names import Lake
 from stedi.stages import STAGES
 
-__all__ = ["SCRIPTS", "TIMEOUT_MINUTES", "dag", "definition", "log_group", "script_of", "table_of"]
+__all__ = [
+    "ARGUMENTS",
+    "PARITY_RUNS",
+    "SCRIPTS",
+    "TIMEOUT_MINUTES",
+    "dag",
+    "definition",
+    "log_group",
+    "parameters_of",
+    "script_of",
+    "table_of",
+]
 
 SCRIPTS = "_stedi/glue/"
 """Where the scripts are under the lake root."""
+
+PARITY_RUNS = "_stedi/parity/"
+"""Where parity runs have their copies and tables under the lake root, a folder each, until they are over."""
+
+ARGUMENTS: Mapping[str, str] = {"pseudonym_key": "--PSEUDONYM_KEY_PATH", "clock_skew_ms": "--CLOCK_SKEW_MS"}
+"""The argument that tells a job a parameter of its stage."""
 
 WORKER_TYPE = "G.1X"
 WORKERS = 2
@@ -39,6 +56,11 @@ def table_of(job: str) -> str:
     return {table.glue_job: name for name, table in TABLES.items() if table.glue_job}[job]
 
 
+def parameters_of(job: str) -> tuple[str, ...]:
+    """Return the parameters that the stage of a job reads."""
+    return STAGES[table_of(job)].parameters
+
+
 def script_of(job: str) -> str:
     """Return the name of a job's script."""
     return f"{job}.py"
@@ -49,14 +71,26 @@ def log_group(database: str) -> str:
     return f"/stedi/{database}"
 
 
-def definition(job: str, lake: Lake, *, role: str, database: str, glue: str, note: str) -> dict[str, Any]:
+def definition(
+    job: str,
+    lake: Lake,
+    *,
+    role: str,
+    database: str,
+    glue: str,
+    note: str,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Return what a job is, as CreateJob and UpdateJob take it, without its name.
 
-    `note` ends its description: what the release rests on. A run is never retried by Glue, runs alone, and remembers
-    nothing of earlier ones: each overwrites the table whole.
+    `note` ends its description: what the release rests on. `parameters` are those given, by name: a job is told the
+    ones that its stage reads, and without one does what its script says. A run is never retried by Glue, runs alone,
+    and remembers nothing of earlier ones: each overwrites the table whole.
     """
+    given = parameters or {}
     arguments: Mapping[str, str] = {
         "--LAKE": lake.uri,
+        **{ARGUMENTS[name]: given[name] for name in parameters_of(job) if name in given},
         "--job-language": "python",
         "--job-bookmark-option": "job-bookmark-disable",
         "--enable-continuous-cloudwatch-log": "true",

@@ -12,6 +12,7 @@ __all__ = [
     "Lake",
     "database",
     "glue_version",
+    "key_file",
     "lake",
     "role",
     "route_tables",
@@ -29,6 +30,7 @@ _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 # what needs no quoting in a URL, in SQL and in a policy, where * ? and ${ have a meaning
 _PREFIX = re.compile(r"[A-Za-z0-9!_.()=-]+(?:/[A-Za-z0-9!_.()=-]+)*")
 _LONGEST_PREFIX = 100  # a policy has no room for longer ones
+_LONGEST_KEY = 1024
 _DATABASE = re.compile(r"[a-z0-9_]{1,128}")
 _WORKGROUP = re.compile(r"[a-zA-Z0-9._-]{1,128}")
 _STACK = re.compile(r"[a-zA-Z][a-zA-Z0-9-]{0,127}")
@@ -65,11 +67,7 @@ def lake(uri: str) -> Lake:
         raise UsageError(f"{uri}: is no lake on S3", fix="write --lake s3://bucket or s3://bucket/prefix")
     bucket, _, prefix = uri.removeprefix("s3://").partition("/")
     prefix = prefix.strip("/")
-    if not _BUCKET.fullmatch(bucket) or _ADDRESS.fullmatch(bucket):
-        raise UsageError(
-            f"{uri}: {bucket or 'nothing'} is no name of a bucket",
-            fix="3 to 63 lower-case letters, digits, dots and hyphens; a letter or digit at both ends",
-        )
+    _see_bucket(bucket, uri)
     if prefix and (not _PREFIX.fullmatch(prefix) or ".." in prefix or len(prefix) >= _LONGEST_PREFIX):
         raise UsageError(
             f"{uri}: the prefix cannot be used in tables and policies",
@@ -103,6 +101,21 @@ def role(arn: str) -> str:
     return arn
 
 
+def key_file(uri: str) -> str:
+    """Return the URI of an object that holds a key of the pseudonyms; UsageError where a job could not read it."""
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    if not uri.startswith("s3://") or not key:
+        raise UsageError(f"{uri or 'nothing'}: is no object on S3", fix="write it as s3://bucket/prefix/key.txt")
+    _see_bucket(bucket, uri)
+    # Spark takes * ? [ { for a pattern, and a name that ends with a slash for a folder
+    if not _PREFIX.fullmatch(key) or ".." in key or len(key) > _LONGEST_KEY:
+        raise UsageError(
+            f"{uri}: a job could not read this object",
+            fix=f"name it with letters, digits and ! _ . ( ) = - between the slashes, at most {_LONGEST_KEY:,}",
+        )
+    return uri
+
+
 def vpc(name: str) -> str:
     """Return the id of a VPC; UsageError otherwise."""
     if not _VPC.fullmatch(name):
@@ -134,6 +147,14 @@ def glue_version(name: str) -> str:
     if name not in GLUE_VERSIONS:
         raise UsageError(f"Glue {name}: no scripts are rendered for it", fix=f"use {' or '.join(GLUE_VERSIONS)}")
     return name
+
+
+def _see_bucket(bucket: str, uri: str) -> None:
+    if not _BUCKET.fullmatch(bucket) or _ADDRESS.fullmatch(bucket):
+        raise UsageError(
+            f"{uri}: {bucket or 'nothing'} is no name of a bucket",
+            fix="3 to 63 lower-case letters, digits, dots and hyphens; a letter or digit at both ends",
+        )
 
 
 def _checked(name: str, pattern: re.Pattern[str], what: str, allowed: str) -> str:

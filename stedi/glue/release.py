@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal
 
 from stedi.glue import jobs, names
@@ -87,15 +88,25 @@ def note_of(receipt: Receipt | None, reason: str) -> str:
     return f"{_SIGN}; without parity: {shown[:_REASON_LENGTH]}"
 
 
-def want(scripts: Mapping[str, str], lake: names.Lake, *, role: str, database: str, glue: str, note: str) -> Wanted:
-    """Return what a release of these scripts shall leave in AWS."""
+def want(
+    scripts: Mapping[str, str],
+    lake: names.Lake,
+    *,
+    role: str,
+    database: str,
+    glue: str,
+    note: str,
+    parameters: Mapping[str, str] | None = None,
+) -> Wanted:
+    """Return what a release of these scripts shall leave in AWS; `parameters` are what jobs shall be told, by name."""
+    define = partial(jobs.definition, role=role, database=database, glue=glue, note=note, parameters=parameters)
     return Wanted(
         lake,
         role,
         database,
         scripts,
         {shape.name: table_input(shape, lake) for shape in shapes().values()},
-        {job: jobs.definition(job, lake, role=role, database=database, glue=glue, note=note) for job in jobs.dag()},
+        {job: define(job, lake) for job in jobs.dag()},
     )
 
 
@@ -151,7 +162,7 @@ class _Made:
     def job(self, name: str, there: Mapping[str, Any] | None, job: Mapping[str, Any], *, adopt: bool) -> None:
         why = tuple(_job_differences(there, job)) if there else ()
         if there and not adopt:
-            lake, ours = there.get("DefaultArguments", {}).get("--LAKE"), job["DefaultArguments"]["--LAKE"]
+            lake, ours = (there.get("DefaultArguments") or {}).get("--LAKE"), job["DefaultArguments"]["--LAKE"]
             if _SIGN not in (there.get("Description") or ""):
                 self.refused.append(f"job {name}: exists, made by somebody else")
                 return
@@ -159,6 +170,9 @@ class _Made:
                 self.refused.append(f"job {name}: exists, and works on the lake {lake}, not {ours}")
                 return
         self.add("job", name, there is not None, why)
+        told = {**((there or {}).get("DefaultArguments") or {}), **job["DefaultArguments"]}
+        if "pseudonym_key" in jobs.parameters_of(name) and jobs.ARGUMENTS["pseudonym_key"] not in told:
+            self.notes.append(f"job {name}: is told no key, so the pseudonyms are others in every run, of a random one")
 
 
 def merged_table(there: Mapping[str, Any] | None, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 
 from stedi.contracts import FEEDS, TABLES
 from stedi.glue.ddl import DATABASE_COMMENT, QUARANTINES
-from stedi.glue.jobs import SCRIPTS, dag, log_group
+from stedi.glue.jobs import PARITY_RUNS, SCRIPTS, dag, log_group
 
 __all__ = ["RESULTS", "template"]
 
@@ -206,6 +206,7 @@ def _endpoint() -> Json:
 def _role() -> Json:
     made = [table.prefix for table in TABLES.values() if table.zone != "landing"]
     made += [*QUARANTINES.values(), *(f"{SCRIPTS}{job}/" for job in dag())]
+    made.append(PARITY_RUNS)  # where a parity run has a lake of its own
     account = "${AWS::Region}:${AWS::AccountId}"
     return {
         "Type": "AWS::IAM::Role",

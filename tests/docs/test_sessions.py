@@ -51,6 +51,7 @@ NOT_RUN = {
     "aws glue delete-job --job-name customer_landing_to_trusted": _AWS,
     "aws cloudformation delete-stack --stack-name stedi": _AWS,
     "aws s3 rb s3://my-bucket --force": _AWS,
+    "openssl rand -hex 32 | aws s3 cp - s3://my-bucket/stedi/_stedi/glue/pseudonym-key.txt": _AWS,
     "python tests/docs/reference.py": "it writes into the checkout; test_covered.py compares what it would write",
     'eval "$(_STEDI_COMPLETE=zsh_source stedi)"': "it needs zsh; test_completion runs what is evaluated",
     "_STEDI_COMPLETE=fish_source stedi | source": "it needs fish; test_completion runs what is sourced",

@@ -15,7 +15,7 @@ from glue.cloud import Cloud, refuse
 from stedi.contracts import TABLES
 from stedi.glue import names
 from stedi.glue.ddl import QUARANTINES, shapes, table_input
-from stedi.glue.jobs import dag
+from stedi.glue.jobs import ARGUMENTS, dag
 from stedi.glue.release import Found, Plan, note_of, plan, want
 from stedi.glue.render import render
 
@@ -24,6 +24,10 @@ Client = Callable[[str], Any]
 
 SCRIPTS = render("5.1")
 NOTE = note_of(receipt_of(SCRIPTS), "")
+KEY = f"{LAKE}/_stedi/glue/pseudonym-key.txt"
+TRAINING = "training_trusted_to_curated"
+OWNERS = "device_owners_trusted_to_curated"
+NO_KEY = f"note: job {TRAINING}: is told no key, so the pseudonyms are others in every run, of a random one"
 
 
 @pytest.fixture
@@ -67,7 +71,7 @@ def script(client: Client, name: str) -> str:
 
 def test_a_release_makes_scripts_tables_and_jobs(release: Stedi, account: Cloud, client: Client) -> None:
     code, out, err = release()
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, f"{NO_KEY}\n")
     assert f"released to {LAKE}, for Glue 5.1" in out
     for name, text in SCRIPTS.items():
         assert script(client, name) == text
@@ -191,6 +195,89 @@ def test_what_others_have_set_stays(release: Stedi, account: Cloud, client: Clie
     assert table["Description"] == TABLES["customer_trusted"].comment
 
 
+# --- what jobs are told
+
+
+@pytest.fixture
+def key(account: Cloud, client: Client) -> str:
+    put_key(client, b"0123456789abcdef\n")
+    return KEY
+
+
+def put_key(client: Client, body: bytes) -> None:
+    client("s3").put_object(Bucket=BUCKET, Key=KEY.removeprefix(f"s3://{BUCKET}/"), Body=body)
+
+
+def told(client: Client) -> dict[str, dict[str, str]]:
+    """Return of each job the arguments that are parameters of a run."""
+    given = {name: job["DefaultArguments"].items() for name, job in jobs(client).items()}
+    found = {name: {k: v for k, v in pairs if k in ARGUMENTS.values()} for name, pairs in given.items()}
+    return {name: arguments for name, arguments in found.items() if arguments}
+
+
+def test_each_job_is_told_the_parameters_that_it_reads(
+    release: Stedi, account: Cloud, client: Client, key: str
+) -> None:
+    code, _, err = release("--pseudonym-key-path", key, "--clock-skew-ms", "40")
+    assert (code, err) == (0, "")
+    assert told(client) == {TRAINING: {"--PSEUDONYM_KEY_PATH": key}, OWNERS: {"--CLOCK_SKEW_MS": "40"}}
+    for name, arguments in told(client).items():
+        for argument in arguments:
+            assert f'"{argument.removeprefix("--")}"' in script(client, f"{name}.py"), "the script asks for it"
+    asked = [call.action for call in account.calls if call.sent.get("Key", "").endswith("key.txt")]
+    assert asked == ["s3:HeadObject"], "what the key is nobody reads"
+
+
+def test_what_a_job_was_told_stays(release: Stedi, account: Cloud, client: Client, key: str) -> None:
+    assert release("--pseudonym-key-path", key, "--clock-skew-ms", "40")[0] == 0
+    code, _, err = release()
+    assert (code, err, account.changes()) == (0, "", [])
+    code, out, err = release("--clock-skew-ms", "0")
+    assert (code, err, account.changes()) == (0, "", ["glue:UpdateJob"])
+    assert f"job {OWNERS}: --CLOCK_SKEW_MS 40, shall be 0" in out
+    assert told(client) == {TRAINING: {"--PSEUDONYM_KEY_PATH": key}, OWNERS: {"--CLOCK_SKEW_MS": "0"}}
+
+
+def test_a_release_without_a_key_says_so_until_there_is_one(
+    release: Stedi, account: Cloud, client: Client, key: str
+) -> None:
+    assert NO_KEY in release("--dry-run")[2]
+    assert NO_KEY in release()[2]
+    assert NO_KEY in release()[2], "of an unchanged job, too"
+    assert NO_KEY not in release("--pseudonym-key-path", key)[2]
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [(None, "is not there"), (b"", "has 0 bytes, which is no key"), (b"k" * 4097, "has 4,097 bytes, which is no key")],
+)
+def test_a_key_that_no_job_could_use_is_told(
+    release: Stedi, account: Cloud, client: Client, body: bytes | None, says: str
+) -> None:
+    if body is not None:
+        put_key(client, body)
+    code, _, err = release("--pseudonym-key-path", KEY)
+    assert code == 2
+    assert f"key {KEY}: {says}" in err
+    assert f"openssl rand -hex 32 | aws s3 cp - {KEY}" in err
+    assert account.changes() == []
+
+
+def test_a_key_that_the_role_may_not_read_is_a_note(release: Stedi, account: Cloud, client: Client) -> None:
+    client("s3").create_bucket(Bucket="other-bucket")
+    client("s3").put_object(Bucket="other-bucket", Key="key", Body=b"a key")
+    code, _, err = release("--pseudonym-key-path", "s3://other-bucket/key")
+    assert code == 0
+    assert f"note: key s3://other-bucket/key: is not below {LAKE}/_stedi/glue/" in err
+
+
+def test_a_key_that_may_not_be_looked_at_is_a_note(release: Stedi, account: Cloud) -> None:
+    harm(account, "s3:HeadObject", "403", status=403)
+    code, _, err = release("--pseudonym-key-path", KEY)
+    assert code == 0
+    assert f"note: key {KEY}: cannot be looked at (s3:GetObject is denied)" in err
+
+
 # --- landing data
 
 
@@ -311,6 +398,8 @@ def test_the_reason_for_a_release_without_parity_is_written_down(
         (("--role", "stedi"), "is no ARN of a role"),
         (("--lake", "lake"), "is no lake on S3"),
         (("--database", "St-edi"), "is no name of a database"),
+        (("--pseudonym-key-path", "key.txt"), "is no object on S3"),
+        (("--pseudonym-key-path", f"{LAKE}/*.txt"), "a job could not read this object"),
     ],
 )
 def test_bad_usage_asks_nothing_of_aws(release: Stedi, account: Cloud, options: tuple[str, ...], says: str) -> None:
@@ -626,7 +715,8 @@ def planned(**changes: Any) -> Plan:
 
 def test_nothing_differs_from_itself() -> None:
     found = planned()
-    assert (found.steps, found.refused, found.notes) == ((), (), ())
+    assert (found.steps, found.refused) == ((), ())
+    assert [f"note: {text}" for text in found.notes] == [NO_KEY]
 
 
 def test_the_steps_are_in_order() -> None:

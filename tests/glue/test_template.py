@@ -174,6 +174,9 @@ ALLOWED = [
         for job in dag()
         for do in ("Get", "Put", "Delete")
     ],
+    # a parity run has landing data, key and tables in a folder of its own
+    *[(f"s3:{do}Object", f"{LAKE}/_stedi/parity/0123/a") for do in ("Get", "Put", "Delete")],
+    ("s3:GetObject", f"{LAKE}/_stedi/glue/pseudonym-key.txt"),
     *[("s3:PutObject", f"{LAKE}/{key}") for key in ("customer/trusted_$folder$", "customer/", "_quarantine_$folder$")],
     ("glue:GetTable", f"{GLUE}:table/stedi/customer_trusted"),
     ("glue:GetTable", f"{GLUE}:database/stedi"),
@@ -186,6 +189,7 @@ FORBIDDEN = [
     *[(f"s3:{do}Object", f"{LAKE}/{feed.prefix}a.json") for feed in FEEDS for do in ("Put", "Delete")],
     *[(f"s3:{do}Object", f"{LAKE}/_stedi/glue/{job}.py") for job in dag() for do in ("Put", "Delete")],
     ("s3:PutObject", f"{LAKE}/_stedi/glue/other/a.parquet"),
+    ("s3:PutObject", f"{LAKE}/_stedi/glue/pseudonym-key.txt"),
     # the records of a local build, results of queries, whatever else lies in the bucket
     *[(f"s3:{do}Object", f"{LAKE}/_stedi/manifest.json") for do in ("Get", "Put", "Delete")],
     ("s3:GetObject", f"{LAKE}/_athena/result.csv"),

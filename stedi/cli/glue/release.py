@@ -12,6 +12,7 @@ from stedi.cli.options import as_json, folders, option
 from stedi.cli.output import folded, note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.errors import Refused, UsageError
+from stedi.parameters import MAX_CLOCK_SKEW_MS
 
 if TYPE_CHECKING:
     from stedi.glue.receipt import Receipt
@@ -53,6 +54,19 @@ Examples:
     shell_complete=folders,
     help="Folder of landing data to bring into the lake.",
 )
+@option(
+    "--pseudonym-key-path",
+    metavar="URI",
+    help="Object on S3 with the key of the pseudonyms, a line of text, that training_curated is made with."
+    " [default: what the job has; a random key in every run where it has none]",
+)
+@option(
+    "--clock-skew-ms",
+    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
+    metavar="N",
+    help="Attribute a device to an owner whose phone's clock is up to so much ahead or behind."
+    " [default: what the job has; 0 where it has none]",
+)
 @option("--adopt", is_flag=True, help="Take over tables and jobs of these names that somebody else made.")
 @option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @as_json
@@ -65,6 +79,8 @@ def release(
     receipt: str | None,
     without_parity: str | None,
     upload_landing: str | None,
+    pseudonym_key_path: str | None,
+    clock_skew_ms: int | None,
     adopt: bool,
     dry_run: bool,
     as_json: bool,
@@ -82,6 +98,8 @@ def release(
     from stedi.glue.render import render
 
     place, arn, name, version = names.lake(lake), names.role(role), names.database(database), names.glue_version(glue)
+    key = None if pseudonym_key_path is None else names.key_file(pseudonym_key_path)
+    told = {"pseudonym_key": key, "clock_skew_ms": None if clock_skew_ms is None else str(clock_skew_ms)}
     proof = _proof(receipt, without_parity)
     scripts = render(version)
     gaps = _gaps(proof, scripts, version) if without_parity is None else []
@@ -89,7 +107,15 @@ def release(
         _refuse(gaps)
     files = upload.landing_files(upload_landing) if upload_landing is not None else {}
     rests_on = releases.note_of(proof, without_parity or "dry run")
-    wanted = releases.want(scripts, place, role=arn, database=name, glue=version, note=rests_on)
+    wanted = releases.want(
+        scripts,
+        place,
+        role=arn,
+        database=name,
+        glue=version,
+        note=rests_on,
+        parameters={parameter: value for parameter, value in told.items() if value is not None},
+    )
 
     aws = Aws()
     with Parts() as progress:
