@@ -7,30 +7,47 @@ user alone), and no report quotes them. Reports hold none and may be passed on.
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 from parity.outcome import Outcome
-from parity.report import write_reports
+from parity.report import FILES, write_reports
 from parity.run import ParityRun
 from parity.summary import report_of
 from stedi.glue.receipt import SAME, Receipt, digests
 from stedi.storage import faults, make_private, make_private_folder
 
-__all__ = ["LOGS", "RECEIPT", "receipts", "write_artifacts"]
+__all__ = ["LOGS", "RECEIPT", "clear_artifacts", "receipts", "write_artifacts"]
 
 LOGS = "logs"
 RECEIPT = "receipt.json"
 
 
-def write_artifacts(folder: Path, asked: ParityRun, outcome: Outcome) -> None:
-    """Write everything into a folder; a receipt of an earlier run is removed where this one is not the same."""
+def clear_artifacts(folder: Path) -> None:
+    """Make the folder ready, and remove what an earlier run has left: nothing of it is to be taken for this one's.
+
+    EnvironmentFault where nothing can be written there: better before the jobs run than after.
+    """
     with faults(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-        write_reports(report_of(outcome), folder)
+        for old in (*(folder / name for name in FILES), *folder.glob(f"{Path(RECEIPT).stem}*.json")):
+            old.unlink(missing_ok=True)
+        if (folder / LOGS).exists():
+            shutil.rmtree(folder / LOGS)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+def write_artifacts(folder: Path, asked: ParityRun, outcome: Outcome, reproducer: str = "") -> None:
+    """Write everything into a folder, in the place of what an earlier run has left there.
+
+    `reproducer` is that of a property test, of data that were made up: it stands in the reports as it is.
+    """
+    clear_artifacts(folder)
+    with faults(f"cannot write to {folder}"):
+        write_reports(report_of(outcome, reproducer), folder)
         _write_logs(folder / LOGS, asked)
-        for old in folder.glob(f"{Path(RECEIPT).stem}*.json"):
-            old.unlink()
         for name, receipt in receipts(asked, outcome).items():
             (folder / name).write_text(receipt.dump(), encoding="utf-8")
 
@@ -54,8 +71,6 @@ def receipts(asked: ParityRun, outcome: Outcome) -> Mapping[str, Receipt]:
 
 
 def _write_logs(folder: Path, asked: ParityRun) -> None:
-    if folder.exists():
-        shutil.rmtree(folder)
     make_private_folder(folder)
     for glue, made in asked.made.items():
         for job in made.jobs:

@@ -1,19 +1,22 @@
 """What is likely wrong with a script, from how its job ended: one sentence a person can act on.
 
-Messages of Spark may quote values of rows, so they are shown scrubbed; names of columns, tables and places stay.
+Messages may quote values of rows, so they are shown scrubbed; names of columns, tables and places stay, and so do the
+names of Python that the script itself uses.
 """
 
 from __future__ import annotations
 
+import builtins
 import re
 from collections.abc import Iterator
 
 from parity.mapping import Note
+from parity.personal import Hide
 from parity.scripts import Script, Step
 from parity.worker import JobError, JobResult
 from stedi.masking import scrub
 
-__all__ = ["likely_wrong", "notes_of", "steps_behind"]
+__all__ = ["likely_wrong", "notes_of", "shown_error", "steps_behind"]
 
 _CLASS = re.compile(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)?)\]")
 _NAME = re.compile(r"`([^`]+)`(?:\.`([^`]+)`)*")
@@ -44,10 +47,19 @@ _TYPES: dict[str, str] = {
     "ImportError": "it imports what the module does not have",
     "AttributeError": "it calls a method that this kind of frame has not (toDF() and fromDF() change between them)",
     "GlueArgumentError": "it asks for a job argument that was not given: set it in parity.toml under [arguments]",
-    "MemoryError": "it needs more memory than the job may have",
-    "SyntaxError": "it is no Python",
+    "MemoryError": "it holds more rows in Python than fit into the memory of its process: leave them to Spark",
+    "SyntaxError": "it does not parse, so nothing of it can run; Glue 5.1 is Python 3.11, Glue 6.0 is Python 3.13",
     "LandingChanged": "landing data were changed while the jobs ran",
+    "TimeoutError": "a loop without an end, or a join that multiplies rows; --timeout gives a job longer",
+    "SparkEnded": "it needs more memory than Spark has here: --spark-memory gives it more, --master a cluster",
+    "JobEnded": "the script ended its own process, or the system did for lack of memory; its log has the end of it",
+    "SystemExit": "the script gave up by itself; the log says why",
+    "RefusedCallError": "it calls AWS or another machine; no job here reaches either",
 }
+_OF_CODE = ("NameError", "UnboundLocalError", "AttributeError", "ImportError", "ModuleNotFoundError", "TypeError")
+"""Exceptions that quote names of the code."""
+
+_CODE = re.compile(r"(?<![A-Za-z])'([A-Za-z_][\w.]*)'(?P<object> object)?")
 
 
 def likely_wrong(error: JobError, script: Script | None = None) -> str:
@@ -59,15 +71,31 @@ def likely_wrong(error: JobError, script: Script | None = None) -> str:
     last = error.type.rpartition(".")[2]
     if last in _TYPES:
         return _TYPES[last]
+    if "File too large" in error.message:
+        return "it printed, or wrote into one file, more than a gigabyte"
     if "UnresolvedColumn" in error.message or "cannot resolve" in error.message:
         return f"its input has no column {_named(error.message)}"
     return ""
 
 
-def shown_error(error: JobError) -> str:
-    """Return an error's message as it may be shown."""
-    said = scrub(error.message)
-    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
+    """Return an error as it may be shown: its type, then its message."""
+    kept: list[str] = []
+    message = error.message
+    if error.type.rpartition(".")[2] in _OF_CODE:
+        known = set(re.findall(r"[\w.]+", script.text if script else "")) | set(dir(builtins))
+
+        def keep(found: re.Match[str]) -> str:
+            if not found["object"] and not set(found[1].split(".")) <= known:
+                return found.group()
+            kept.append(found.group())
+            return f"\0{len(kept) - 1}\0"
+
+        message = _CODE.sub(keep, message.replace("\0", ""))
+    said = hide(scrub(message)) if message.strip() else ""
+    said = re.sub("\0(\\d+)\0", lambda found: kept[int(found[1])], said)
+    said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    return f"{error.type}: {said}" if said else error.type
 
 
 def notes_of(script: Script, result: JobResult, *, rendered: bool) -> tuple[Note, ...]:

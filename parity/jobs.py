@@ -25,8 +25,9 @@ _NO_JOBS = ("venv", ".venv", "node_modules", "__pycache__", "site-packages")
 class Jobs:
     """What is to be run: texts of scripts by name, and the plan they run by.
 
-    `rendered` says that they are ours; then `makes` names the table of each, and quarantine is compared too. `only`
-    names the tables that are compared, where not all are asked for.
+    `rendered` says that they are ours; then `makes` names the table of each, and quarantine is compared too. `files` is
+    what lies in the folder of the scripts, byte by byte: they may import each other. `only` names the tables that are
+    compared, where not all are asked for.
     """
 
     texts: Mapping[str, str]
@@ -34,6 +35,7 @@ class Jobs:
     rendered: bool
     corrections: Corrections = field(default_factory=Corrections)
     folder: Path | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict)
     only: frozenset[str] | None = None
 
 
@@ -48,7 +50,9 @@ def rendered_jobs(texts: Mapping[str, str], only: frozenset[str] | None = None) 
             raise UsageError(f"{name}: a rendered script of no table", fix="report this")
     chosen = [name for name in names if name in texts and (only is None or names[name] in only)]
     scripts = tuple(Script(name, texts[name], arguments=_asked(texts[name])) for name in chosen)
-    return Jobs(dict(texts), Plan(jobs=scripts, makes={name: names[name] for name in chosen}), rendered=True, only=only)
+    files = {name: texts[name].encode() for name in chosen}
+    made = Plan(jobs=scripts, makes={name: names[name] for name in chosen})
+    return Jobs(dict(texts), made, rendered=True, files=files, only=only)
 
 
 def _asked(text: str) -> tuple[str, ...]:
@@ -70,14 +74,20 @@ def folder_jobs(folder: Path) -> Jobs:
             if path.suffix.lower() in (".sql", ".ddl", ".hql"):
                 ddl += declared(path.read_text(encoding="utf-8", errors="replace"))
     if not data:
-        raise UsageError(f"{folder}: holds no Python script", fix="name the folder of the Glue scripts with --jobs")
+        notebooks = any(path.suffix == ".ipynb" for path in files)
+        raise UsageError(
+            f"{folder}: holds no Python script" + (", but notebooks" if notebooks else ""),
+            fix="save the notebooks as scripts: jupyter nbconvert --to script *.ipynb"
+            if notebooks
+            else "name the folder of the Glue scripts with --jobs",
+        )
     scripts = [read_script(name, content, corrections.arguments) for name, content in data.items()]
     made = plan_jobs(scripts, ddl, corrections)
     if not made.jobs and not made.broken:
         reasons = "; ".join(f"{name}: {why}" for name, why in made.skipped.items())
         raise UsageError(f"{folder}: none of its scripts is a job ({reasons})", fix="name another folder with --jobs")
     texts = {script.name: script.text for script in scripts}
-    return Jobs(texts, made, rendered=False, corrections=corrections, folder=folder)
+    return Jobs(texts, made, rendered=False, corrections=corrections, folder=folder, files=data)
 
 
 def _hidden(path: Path) -> bool:

@@ -11,11 +11,16 @@ from parity.compare import compare
 from parity.diagnosis import likely_wrong, shown_error, steps_behind
 from parity.engines import JobReport, Made, trusted_of
 from parity.jobs import Jobs
+from parity.mapping import Note
 from parity.outcome import Check, JobOutcome, SideOutcome
+from parity.personal import Hide, hider
 from parity.verdict import TableVerdict, Verdict, failed, in_order, missing
+from parity.worker import JobError
 from stedi.contracts import FEEDS, TABLES, Column, Table
 from stedi.errors import StediError, UsageError
-from stedi.stages import STAGES
+from stedi.masking import mask_emails
+from stedi.plan import order
+from stedi.stages import RUN_PARAMETERS, STAGES
 
 if TYPE_CHECKING:
     from parity.run import ParityRun
@@ -31,7 +36,8 @@ def wanted(jobs: Jobs) -> tuple[str, ...]:
     left_out = set(jobs.corrections.not_compared)
     if not jobs.rendered:
         left_out |= {name for name in _of_parameters() if name not in jobs.plan.makes.values()}
-    return tuple(name for name in STAGES if name not in left_out and (jobs.only is None or name in jobs.only))
+    stages = order({name: stage.inputs for name, stage in STAGES.items()}, [*(f.name for f in FEEDS), RUN_PARAMETERS])
+    return tuple(name for name in stages if name not in left_out and (jobs.only is None or name in jobs.only))
 
 
 def _of_parameters() -> set[str]:
@@ -46,7 +52,10 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     """Compare what one right side made with the left."""
     jobs, made = asked.chosen[glue], asked.made[glue]
     reports = _reports(jobs, made)
-    verdicts = [_table(asked, name, jobs, made, reports) for name in wanted(jobs)]
+    notes = (*made.notes, *(note for report in reports for note in report.notes))
+    hide = _hider(asked, reports, notes)
+    outcomes = [_job(report, jobs, hide) for report in reports]
+    verdicts = [_table(asked, name, jobs, made, outcomes) for name in wanted(jobs)]
     verdicts = in_order(verdicts, inputs_of(jobs, made), [feed.name for feed in FEEDS])
     return SideOutcome(
         glue=glue,
@@ -54,8 +63,8 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
         tables=tuple(_explained(verdict, jobs) for verdict in verdicts),
         quarantine=tuple(_quarantine(asked, feed, made, reports) for feed in FEEDS) if jobs.rendered else (),
         ledger=tuple(_ledger(asked, feed, made) for feed in FEEDS) if jobs.rendered else (),
-        jobs=tuple(_job(report, jobs) for report in reports),
-        notes=(*made.notes, *(note for report in reports for note in report.notes)),
+        jobs=tuple(outcomes),
+        notes=tuple(replace(note, text=hide(note.text)) for note in notes),
         versions=made.versions,
         seconds={name: round(seconds, 3) for name, seconds in made.seconds.items()},
     )
@@ -82,15 +91,21 @@ def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
     return [*made.jobs, *broken]
 
 
-def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, reports: Iterable[JobReport]) -> TableVerdict:
+def _hider(asked: ParityRun, reports: Iterable[JobReport], notes: Iterable[Note]) -> Hide:
+    """Return what hides the personal data that the jobs' own words hold."""
+    texts = [report.error.message for report in reports if report.error is not None]
+    return hider([*texts, *(note.text for note in notes)], asked.left.landing)
+
+
+def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, outcomes: Iterable[JobOutcome]) -> TableVerdict:
     if name in made.tables:
         return _compared(asked, name, asked.left, made, ("DuckDB", "Glue"))
-    report = next((report for report in reports if report.table == name and not report.ok), None)
-    if report is not None:
-        outcome = _job(report, jobs)
-        where = f"{report.name}, line {outcome.line}" if outcome.line else report.name
+    of_it = [outcome for outcome in outcomes if outcome.table == name]
+    outcome = next((outcome for outcome in of_it if outcome.state != "succeeded"), None)
+    if outcome is not None:
+        where = f"{outcome.name}, line {outcome.line}" if outcome.line else outcome.name
         return failed(name, f"{where}: {outcome.problem}", fix=outcome.likely)
-    if any(report.table == name for report in reports):
+    if of_it:
         return missing(name, "its job ended well, but wrote nothing there", fix="look at the job's log")
     fix = "say which output it is in parity.toml under [outputs], or leave it out under [tables]"
     return missing(name, "no script makes it", fix=fix)
@@ -138,7 +153,7 @@ def _explained(verdict: TableVerdict, jobs: Jobs) -> TableVerdict:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
+    line = mask_emails(" ".join(text.split()))
     return line if len(line) <= 160 else f"{line[:160]}…"  # noqa: PLR2004
 
 
@@ -160,21 +175,22 @@ def inputs_of(jobs: Jobs, made: Made) -> dict[str, tuple[str, ...]]:
     return found
 
 
-def _job(report: JobReport, jobs: Jobs) -> JobOutcome:
+def _job(report: JobReport, jobs: Jobs, hide: Hide) -> JobOutcome:
     script = next((s for s in (*jobs.plan.jobs, *jobs.plan.broken) if s.name == report.name), None)
     log = report.log.name if report.log else ""
     if report.ok:
         return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), log=log)
     if script is not None and script.error is not None:
         line, text = script.error
+        said = JobError("SyntaxError", text, line=line)
         return JobOutcome(
-            report.name, report.table, "failed", problem=f"SyntaxError: {text}", likely="it is no Python", line=line
+            report.name, report.table, "failed", problem=f"SyntaxError: {text}", likely=likely_wrong(said), line=line
         )
     error = report.error
     if error is None:
         problem = "it took longer than it may" if report.state == "timeout" else "it failed without saying why"
         return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), problem, log=log)
-    problem = f"{error.type}: {shown_error(error)}"
+    problem = shown_error(error, script, hide)
     likely = likely_wrong(error, script)
     return JobOutcome(
         report.name, report.table, report.state, round(report.seconds, 3), problem, likely, error.line, log

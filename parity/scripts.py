@@ -7,7 +7,9 @@ their catalog name, plain Spark's `spark.read` and `df.write`, and the tables th
 from __future__ import annotations
 
 import ast
+import io
 import re
+import tokenize
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -18,6 +20,7 @@ from parity.interpret import UNKNOWN, Call, Interpreter, Unknown
 
 __all__ = ["Access", "Script", "Step", "is_open", "read_script"]
 
+_NOT_UTF_8 = re.compile(r"invalid or missing encoding declaration.*")
 _OPEN = re.compile(r"\{[^{},]*\}")
 
 
@@ -72,15 +75,17 @@ def is_open(text: str) -> bool:
 
 def read_script(name: str, data: bytes, arguments: Mapping[str, str] | None = None) -> Script:
     """Read a script; `arguments` are the values of those it asks for with getResolvedOptions."""
+    text = ""
     try:
-        text = data.decode("utf-8-sig")
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+        text = data.decode(encoding)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SyntaxWarning)  # "\d" in a text of somebody else's script
             tree = ast.parse(text, filename=name)
     except UnicodeDecodeError as error:
         return Script(name, "", error=(data[: error.start].count(b"\n") + 1, "it is not UTF-8"))
     except SyntaxError as error:
-        return Script(name, text, error=(error.lineno or 1, error.msg))
+        return Script(name, text, error=(error.lineno or 1, _NOT_UTF_8.sub("it is not UTF-8", error.msg)))
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(name, text, error=(1, f"it is no Python: {type(error).__name__}"))
     found = _Finder(dict(arguments or {}))

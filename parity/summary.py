@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
@@ -16,8 +16,11 @@ __all__ = ["report_of"]
 LEFT = "DuckDB"
 
 
-def report_of(outcome: Outcome) -> Report:
-    """Return the report: of each table the worst verdict of all sides, and whatever else is not the same."""
+def report_of(outcome: Outcome, reproducer: str = "") -> Report:
+    """Return the report: of each table the worst verdict of all sides, and whatever else is not the same.
+
+    `reproducer` is the text of `parity.reproducer`, where a property test has failed.
+    """
     glue = ", ".join(side.glue for side in outcome.sides)
     return Report(
         [*outcome.tables().values(), *_others(outcome)],
@@ -27,6 +30,7 @@ def report_of(outcome: Outcome) -> Report:
         facts=_facts(outcome),
         details=_details(outcome),
         known=tuple(outcome.known),
+        reproducer=reproducer,
         seconds=outcome.seconds.get("total", 0.0),
         finished=datetime.fromisoformat(outcome.finished),
     )
@@ -58,7 +62,7 @@ def _others(outcome: Outcome) -> list[TableVerdict]:
 def _facts(outcome: Outcome) -> Mapping[str, str]:
     facts = {"landing": outcome.landing, "jobs": outcome.jobs}
     for side in outcome.sides:
-        facts[f"Glue {side.glue}"] = ", ".join(f"{name} {version}" for name, version in side.versions.items())
+        facts[f"Glue {side.glue}"] = ", ".join(_of_side(side, outcome))
         if side.quarantine and all(verdict.same for verdict in side.quarantine):
             lines = sum(verdict.left_rows or 0 for verdict in side.quarantine)
             facts["quarantine"] = f"same, {lines:,} lines"
@@ -71,6 +75,17 @@ def _facts(outcome: Outcome) -> Mapping[str, str]:
     for entry in outcome.known.values():
         facts[f"known until {entry.expires}"] = f"{entry.table}: {entry.reason} ({entry.id})"
     return facts
+
+
+def _of_side(side: SideOutcome, outcome: Outcome) -> Iterator[str]:
+    """Yield the versions of a side and, where there are several sides, which of its tables are not the same."""
+    yield from (f"{name} {version}" for name, version in side.versions.items())
+    if len(outcome.sides) > 1:
+        kinds: dict[Verdict, list[str]] = {}
+        for verdict in side.tables:
+            kinds.setdefault(verdict.verdict, []).append(verdict.table)
+        for kind, tables in kinds.items():
+            yield f"{len(tables)} same" if kind is Verdict.SAME else f"{kind} {' '.join(tables)}"
 
 
 def _details(outcome: Outcome) -> Mapping[str, Any]:

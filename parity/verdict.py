@@ -270,18 +270,19 @@ def in_order(
 ) -> list[TableVerdict]:
     """Return the verdicts in DAG order, each later one marked with the first table whose difference it follows from.
 
-    `inputs` maps a table to those it is made from; `given` names those nothing makes. The first of the result that is
-    not the same and follows from none is where to look first. UsageError where the inputs are no DAG.
+    `inputs` maps a table to those it is made from; `given` names those nothing makes. Where the DAG leaves the order
+    free, verdicts stay in theirs. The first of the result that is not the same and follows from none is where to look
+    first. UsageError where the inputs are no DAG.
     """
     by_name = {verdict.table: verdict for verdict in verdicts}
     sources = {source for names in inputs.values() for source in names}
-    made = order(inputs, (sources | set(given)) - set(inputs))
-    names = [name for name in by_name if name not in inputs] + [name for name in made if name in by_name]
+    order(inputs, (sources | set(given)) - set(inputs))  # refuses what is no DAG
+    names = _as_they_stand(by_name, inputs)
     place = {name: at for at, name in enumerate(names)}
     # a table that was not compared still hands on what its own inputs brought it
     root: dict[str, str] = {}
     found = []
-    for name in [*(name for name in names if name not in inputs), *made]:
+    for name in names:
         roots = [root[source] for source in inputs.get(name, ()) if source in root]
         first = min(roots, key=place.__getitem__, default="")
         verdict = by_name.get(name)
@@ -295,3 +296,18 @@ def in_order(
         root[name] = first or name
         found.append(replace(verdict, follows=first))
     return found
+
+
+def _as_they_stand(names: Iterable[str], inputs: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return names, with all they are made from, so that each comes as early as it stands and after its inputs."""
+    found: dict[str, None] = {}
+
+    def add(name: str) -> None:
+        if name not in found:
+            for source in inputs.get(name, ()):
+                add(source)
+            found[name] = None
+
+    for name in names:
+        add(name)
+    return list(found)

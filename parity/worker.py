@@ -26,7 +26,7 @@ from typing import IO, Any, Literal, Self
 from parity.java import FIX, find_java_home, java_home_for
 from stedi.errors import EnvironmentFault, UsageError
 
-__all__ = ["RUNTIME", "JobError", "JobNote", "JobResult", "Table", "Worker"]
+__all__ = ["RUNTIME", "JobError", "JobNote", "JobResult", "Table", "Worker", "pyspark_version"]
 
 RUNTIME = Path(__file__).parent / "runtime"
 
@@ -109,6 +109,7 @@ class Worker:
         self._python = os.fspath(python)
         self._master = master
         self._memory = memory
+        _bytes(memory)
         self._python_memory = _bytes(python_memory)
         self._catalog = dict(catalog or {})
         self._settings = dict(settings or {})
@@ -234,7 +235,9 @@ class Worker:
     def _start(self) -> None:
         if os.name != "posix":
             raise EnvironmentFault("Glue jobs run on Linux and macOS only", fix="use WSL")
-        spark = self._pyspark_version()
+        spark = pyspark_version(self._python)
+        if spark is None:
+            raise EnvironmentFault(f"{self._python} has no PySpark", fix=FIX)
         home = java_home_for(spark, find_java_home(), self.root)
         config = {
             "root": str(self.root),
@@ -261,22 +264,11 @@ class Worker:
         self._send(config)
         ready = self._receive()
         if not ready["ready"]:
-            raise EnvironmentFault(f"Spark does not start: {ready['error']}", fix=FIX)
+            local = self._master.startswith("local")
+            fix = FIX if local else f"see that {self._master} is a Spark master that this machine reaches"
+            raise EnvironmentFault(f"Spark does not start: {ready['error']}", fix=fix)
         self.spark = ready["spark"]
         self.register(self._catalog)
-
-    def _pyspark_version(self) -> str:
-        """Ask the interpreter for its PySpark, which need not be ours."""
-        code = "import importlib.metadata as m; print(m.version('pyspark'))"
-        try:
-            ran = subprocess.run(  # noqa: S603 - the interpreter that the caller names
-                [self._python, "-c", code], capture_output=True, text=True, check=False, timeout=60
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise EnvironmentFault(f"{self._python} does not run: {type(error).__name__}", fix=FIX) from error
-        if ran.returncode:
-            raise EnvironmentFault(f"{self._python} has no PySpark", fix=FIX)
-        return ran.stdout.strip()
 
     def _changed_landing(self) -> Path | None:
         for file, known in self._linked.items():
@@ -310,6 +302,21 @@ class Worker:
             raise EnvironmentFault(f"the parity worker ended with {code}: {why}", fix="see the log in its folder")
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def pyspark_version(python: str) -> str | None:
+    """Return the version of the PySpark of an interpreter, which need not be ours; None where it has none."""
+    code = "import importlib.metadata as m; print(m.version('pyspark'))"
+    try:
+        ran = subprocess.run(  # noqa: S603 - the interpreter that the caller names
+            [python, "-c", code], capture_output=True, text=True, check=False, timeout=60
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentFault(
+            f"{python} does not run: {type(error).__name__}",
+            fix="name the Python of an environment, as venv/bin/python",
+        ) from error
+    return ran.stdout.strip() if ran.returncode == 0 else None
 
 
 def _open(pipe: IO[str] | None) -> IO[str]:

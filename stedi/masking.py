@@ -6,7 +6,7 @@ import re
 
 from stedi.contracts import TABLES
 
-__all__ = ["mask", "mask_key", "scrub"]
+__all__ = ["mask", "mask_emails", "mask_key", "scrub"]
 
 _EMAIL = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
 _NAME = re.compile(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}")
@@ -31,11 +31,16 @@ def mask_key(key: str) -> str:
     return key if key.lower() in _COLUMNS or _NAME.fullmatch(key) else mask(key)
 
 
+def mask_emails(text: str) -> str:
+    """Return a text without anything like an email."""
+    return _EMAIL.sub("***", text)
+
+
 def scrub(message: str) -> str:
     """Return an engine's message, first line, without quoted values and anything like an email."""
     lines = _QUOTED.sub("'***'", message.strip()).splitlines()
     if not lines:
         return "no reason given"
-    first = _EMAIL.sub("***", lines[0])
+    first = mask_emails(lines[0])
     # what was taken out may hold the parenthesis that this one closes
     return first.replace("'***')", "'***'") if first.count(")") > first.count("(") else first

@@ -119,6 +119,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "engine": ("spark", "aws"),
         "master": TEXT,
         "glue_6_python": PLACE,
+        "spark_memory": TEXT,
         "timeout": SHARE,
         "report": PLACE,
         "known": PLACE,

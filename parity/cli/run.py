@@ -70,6 +70,7 @@ Exit codes: 0 the same, 1 different or missing, 2 a job or a comparison failed.
     default="",
     help="Python with PySpark 4.1.1, for Glue 6.0. [default: this one, where it has that]",
 )
+@option("--spark-memory", metavar="SIZE", default="2g", show_default=True, help="Memory Spark may use, as 2g or 512m.")
 @option("--timeout", metavar="SECONDS", type=click.FloatRange(min=1), help="Seconds a job may take. [default: 3600]")
 @option(
     "--report",
@@ -99,6 +100,7 @@ def run(
     engine: str,
     master: str,
     glue_6_python: str,
+    spark_memory: str,
     timeout: float | None,
     report: str | None,
     known: str,
@@ -122,7 +124,18 @@ def run(
     versions = tuple(dict.fromkeys(part.strip() for part in glue.split(",") if part.strip()))
     if engine == "aws" and jobs is not None:
         raise UsageError("--jobs and --engine aws", fix="deployed jobs are run as they are: leave --jobs out")
-    engines = Choice(engine, master, glue_6_python, timeout=timeout or 3600.0, lake=lake, keep=keep, options=options)
+    if not versions:
+        raise UsageError("--glue names no version", fix=f"choose from {', '.join(GLUE)}")
+    engines = Choice(
+        engine,
+        master,
+        glue_6_python,
+        memory=spark_memory,
+        timeout=timeout or 3600.0,
+        lake=lake,
+        keep=keep,
+        options=options,
+    )
     asked = ParityRun(
         default_landing(lake, options) if landing is None else landing,
         Path(jobs) if jobs else None,
@@ -133,6 +146,10 @@ def run(
         memory_limit,
         show_pii,
     )
+    if report:
+        from parity.artifacts import clear_artifacts
+
+        clear_artifacts(Path(report))
     with Parts() as progress:
         asked.progress = progress
         outcome = run_parity(asked, _finish(report))
@@ -168,10 +185,12 @@ def _print(outcome: Outcome, report: Report) -> None:
     print_lines("")
     for side in outcome.sides:
         for job in side.jobs:
-            if job.problem:
+            # what failed with a table of ours has been said there
+            if job.problem and not any(verdict.table == job.table for verdict in side.tables):
                 where = f"{job.name}, line {job.line}" if job.line else job.name
                 print_lines(f"{shown(where)}: {job.state}: {shown(job.problem)}")
-        print_lines(*(f"note: {shown(str(text))}" for text in side.notes))
+        of = f" of Glue {side.glue}" if len(outcome.sides) > 1 else ""
+        print_lines(*(f"note{of}: {shown(str(text))}" for text in side.notes))
     print_lines(*(f"{shown(name)}: {shown(value)}" for name, value in report.facts.items()))
     times = outcome.seconds
     print_lines(

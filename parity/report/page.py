@@ -26,6 +26,7 @@ def page(report: Report) -> str:
         _section("From table to table", _element("div", picture(report), class_="scroll")) if report.verdicts else "",
         _section("Verdicts", _element("div", _verdicts(report), class_="scroll")),
         *(_details(verdict, report.labels) for verdict in report.verdicts),
+        _section("Reproducer", _element("pre", *_lines(report.reproducer))) if report.reproducer else "",
     )
     head = _element(
         "head",
@@ -60,6 +61,12 @@ def _element(tag: str, *children: Node, class_: str = "", **attributes: str) -> 
             element.append(child)
             last = child
     return element
+
+
+def _lines(text: str) -> Iterable[Node]:
+    for line in text.splitlines():
+        yield line
+        yield _element("br")
 
 
 def _section(title: str, *children: Node) -> ET.Element:

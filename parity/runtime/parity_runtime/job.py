@@ -51,7 +51,8 @@ def _execute(script: Path, arguments: list[str]) -> dict[str, Any] | None:
             return None
         return {**_error(end, script), "message": f"the script ended with sys.exit({end.code!r})"}
     except BaseException as error:  # noqa: BLE001 - whatever it was, it is the job's result
-        traceback.print_exc()
+        with contextlib.suppress(OSError):  # it has printed all it may
+            traceback.print_exc()
         return _error(error, script)
     return None
 

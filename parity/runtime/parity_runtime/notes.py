@@ -6,6 +6,7 @@ on the stack.
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import traceback
 from collections.abc import Callable
@@ -62,8 +63,9 @@ def note(kind: str, message: str, *, line: int | None = None) -> None:
     if found not in _notes:
         _notes.append(found)
         where = f", line {found.line}" if found.line else ""
-        sys.stderr.write(f"[parity] {kind}{where}: {message}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # the script has printed all it may
+            sys.stderr.write(f"[parity] {kind}{where}: {message}\n")
+            sys.stderr.flush()
 
 
 def at_end(say: Callable[[], None]) -> None:

@@ -30,6 +30,7 @@ from parity_runtime.settings import VARIABLE
 __all__ = ["main"]
 
 JVM_SECONDS = 120
+FILE_BYTES = 1 << 30  # of a log, or of any file a script writes itself: one that prints for ever fills no disk
 JOBS_PER_JVM = 400  # what jobs leave in a JVM is small, and never nothing
 
 
@@ -59,6 +60,11 @@ class Jvm:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         self.process = None
+
+    def let_go(self) -> None:
+        """Give up its stdin, in a fork: the JVM ends with the process that started it, and not later."""
+        if self.process is not None and self.process.stdin is not None:
+            os.close(self.process.stdin.fileno())
 
     def _start(self) -> None:
         import pyspark
@@ -96,8 +102,8 @@ class Jvm:
         while not answer.is_file():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.stop()
-                tail = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-5:]
-                raise RuntimeError("Spark's JVM did not start: " + (" / ".join(tail) or "it said nothing"))
+                said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+                raise RuntimeError(f"its JVM said {_reason(said)!r}")
             time.sleep(0.02)
         with answer.open("rb") as file:
             # a port, then a secret: each after four bytes, of which the second four say the secret's length
@@ -140,6 +146,13 @@ class Jvm:
         return conf | own
 
 
+def _reason(said: list[str]) -> str:
+    """Return the line of a log that says why a JVM did not start: the last that is no part of a stack trace."""
+    lines = [line.strip() for line in said if line.strip() and not line.lstrip().startswith(("at ", "... "))]
+    told = [line for line in lines if "Exception" in line or "rror" in line]
+    return (told or lines or ["nothing"])[-1]
+
+
 def main() -> None:
     """Serve jobs until stdin ends."""
     requests, answers = _take_stdio()
@@ -161,7 +174,7 @@ def main() -> None:
             request = json.loads(line)
             match request.pop("op"):
                 case "run":
-                    _answer(answers, _run(request, config, jvm, requests))
+                    _answer(answers, _run(request, config, jvm, requests, answers))
                 case "register":
                     _register(Path(config["root"]), request["tables"])
                     _answer(answers, {})
@@ -215,7 +228,7 @@ def _answer(answers: TextIO, value: dict[str, Any]) -> None:
     answers.flush()
 
 
-def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO) -> dict[str, Any]:
+def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO, answers: TextIO) -> dict[str, Any]:
     started = time.monotonic()
     try:
         jvm.ensure()
@@ -229,7 +242,11 @@ def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        # what ends with this process must not be held open by the job: the answers, and the stdin of the JVM
         os.close(reading)
+        os.close(requests.fileno())
+        os.close(answers.fileno())
+        jvm.let_go()
         _child(job, config, jvm, writing)
     os.close(writing)
     state, answer = _wait(child, reading, job["timeout"], requests)
@@ -283,6 +300,15 @@ def _result(
     return answer
 
 
+def _end_with_parent() -> None:
+    """Have this process killed when the one that forked it ends, where the system can do that."""
+    if sys.platform == "linux":
+        import ctypes
+
+        set_parent_death_signal = 1
+        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+
+
 def _append_spark_log(source: Path, start: int, log: str) -> None:
     """Put what Spark's JVM has said during the job at the end of the job's log."""
     with source.open("rb") as file:
@@ -298,6 +324,7 @@ def _child(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, writing: int) 
     code = 1
     try:
         os.setsid()
+        _end_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         output = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -305,13 +332,15 @@ def _child(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, writing: int) 
         os.dup2(output, 2)
         limit = int(config["python_memory"])
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_BYTES, FILE_BYTES))
         os.environ["PYSPARK_GATEWAY_PORT"] = str(jvm.address[0])
         os.environ["PYSPARK_GATEWAY_SECRET"] = jvm.address[1]
         from parity_runtime.job import run
 
         answer = run(job, Path(config["root"]))
-        sys.stdout.flush()
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):  # it has printed all it may
+            sys.stdout.flush()
+            sys.stderr.flush()
         os.write(writing, json.dumps(answer).encode() + b"\n")
         code = 0
     except BaseException:  # noqa: BLE001 - a fork must never come back into the loop of its parent

