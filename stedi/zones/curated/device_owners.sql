@@ -15,10 +15,11 @@
 --
 -- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
 -- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
--- votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
--- that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
--- devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
--- with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
+-- votes are for, if it is none or that of 10 devices. A device that is still nobody's is judged by the best difference
+-- of each phone, and only given a phone that no device has, if besides no other device matches that phone within 1 of
+-- 5: with differences to choose from, devices that record at a steady pace match many phones. Instants meet by windows
+-- of clock_skew_ms + 1, each device's with the neighbouring windows too; without skew a window is one instant, and has
+-- no neighbours.
 with device_instants as (
     select distinct
         s.serialNumber,
@@ -108,7 +109,9 @@ differences as (
         v.difference,
         row_number() over (order by sum(v.matched) desc, abs(v.difference) asc, v.difference asc) as place
     from votes as v
+    where v.matched >= 5
     group by v.difference
+    having v.difference = 0 or count(*) >= 10
 ),
 
 candidates as (
