@@ -88,19 +88,18 @@ votes as (
     group by d.serialNumber, p.owner, p.instant - d.instant
 ),
 
-enough as (
-    select v.serialNumber
-    from votes as v
-    where v.matched >= 5
-),
-
 readings as (
     select
         d.serialNumber,
         count(*) as readings
     from device_instants as d
     anti join crowded as c on d.instant = c.instant
-    where d.serialNumber in (select e.serialNumber from enough as e)
+    where
+        d.serialNumber in (
+            select v.serialNumber
+            from votes as v
+            where v.matched >= 5
+        )
     group by d.serialNumber
 ),
 
@@ -228,26 +227,14 @@ found as (
         and (s.matched - s.runner_up) * 5 >= s.readings
         and s.share >= s.phone_runner_up + 200
         and s.owner not in (select t.owner from attributed as t)
-),
-
-measured as (
-    select
-        f.serialNumber,
-        f.owner,
-        f.readings,
-        f.matched,
-        f.runner_up as runner_up_matched,
-        f.difference as clock_skew_ms,
-        cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
-    from found as f
 )
 
 select
-    cast(m.serialNumber as varchar) as serialNumber,
-    cast(m.owner as varchar) as owner,
-    cast(m.readings as bigint) as readings,
-    cast(m.matched as bigint) as matched,
-    cast(m.runner_up_matched as bigint) as runner_up_matched,
-    cast(m.confidence as double) as confidence,
-    cast(m.clock_skew_ms as bigint) as clock_skew_ms
-from measured as m
+    cast(f.serialNumber as varchar) as serialNumber,
+    cast(f.owner as varchar) as owner,
+    cast(f.readings as bigint) as readings,
+    cast(f.matched as bigint) as matched,
+    cast(f.runner_up as bigint) as runner_up_matched,
+    cast(cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as double) as confidence,
+    cast(f.difference as bigint) as clock_skew_ms
+from found as f

@@ -43,10 +43,11 @@ from pyspark.sql.types import DoubleType, LongType, StringType, StructField, Str
 #
 # With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
 # Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
-# votes are for. A device that is still nobody's is judged by the best difference of each phone, and only given a phone
-# that no device has, if besides no other device matches that phone within 1 of 5: with differences to choose from,
-# devices that record at a steady pace match many phones. Instants meet by windows of clock_skew_ms + 1, each device's
-# with the neighbouring windows too; without skew a window is one instant, and has no neighbours.
+# votes are for, if it is none or that of 10 devices. A device that is still nobody's is judged by the best difference
+# of each phone, and only given a phone that no device has, if besides no other device matches that phone within 1 of
+# 5: with differences to choose from, devices that record at a steady pace match many phones. Instants meet by windows
+# of clock_skew_ms + 1, each device's with the neighbouring windows too; without skew a window is one instant, and has
+# no neighbours.
 #
 # Each step is a view. Spark computes a view anew for each of its readers: what several read is kept.
 STEPS = {
@@ -111,18 +112,18 @@ STEPS = {
         where abs(p.instant - d.instant) <= p.clock_skew_ms
         group by d.serialNumber, p.owner, p.instant - d.instant
     """,
-    "enough": """
-        select v.serialNumber
-        from votes as v
-        where v.matched >= 5
-    """,
     "readings": """
         select
             d.serialNumber,
             count(*) as readings
         from device_instants as d
         anti join crowded as c on d.instant = c.instant
-        where d.serialNumber in (select e.serialNumber from enough as e)
+        where
+            d.serialNumber in (
+                select v.serialNumber
+                from votes as v
+                where v.matched >= 5
+            )
         group by d.serialNumber
     """,
     "differences": """
@@ -130,7 +131,9 @@ STEPS = {
             v.difference,
             row_number() over (order by sum(v.matched) desc, abs(v.difference) asc nulls last, v.difference asc nulls last) as place
         from votes as v
+        where v.matched >= 5
         group by v.difference
+        having v.difference = 0 or count(*) >= 10
     """,
     "candidates": """
         select
@@ -242,29 +245,18 @@ STEPS = {
             and s.share >= s.phone_runner_up + 200
             and s.owner not in (select t.owner from attributed as t)
     """,
-    "measured": """
-        select
-            f.serialNumber,
-            f.owner,
-            f.readings,
-            f.matched,
-            f.runner_up as runner_up_matched,
-            f.difference as clock_skew_ms,
-            cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as confidence
-        from found as f
-    """,
 }
 KEPT = ["device_instants", "phone_instants", "crowded", "votes", "readings", "attributed"]
 SQL = """
 select
-    cast(m.serialNumber as string) as serialNumber,
-    cast(m.owner as string) as owner,
-    cast(m.readings as bigint) as readings,
-    cast(m.matched as bigint) as matched,
-    cast(m.runner_up_matched as bigint) as runner_up_matched,
-    cast(m.confidence as double) as confidence,
-    cast(m.clock_skew_ms as bigint) as clock_skew_ms
-from measured as m
+    cast(f.serialNumber as string) as serialNumber,
+    cast(f.owner as string) as owner,
+    cast(f.readings as bigint) as readings,
+    cast(f.matched as bigint) as matched,
+    cast(f.runner_up as bigint) as runner_up_matched,
+    cast(cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as double) as confidence,
+    cast(f.difference as bigint) as clock_skew_ms
+from found as f
 """
 
 STEP_TRAINER_SCHEMA = StructType(
