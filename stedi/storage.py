@@ -210,10 +210,13 @@ class LocalStorage:
         start = self._at(prefix)
         with faults(f"cannot list {start}"):
             if start.exists():
-                for file in _walk(start):
-                    status = _status(file)
-                    if not stat.S_ISDIR(status.st_mode):
-                        found.append(Entry(file.relative_to(self.root).as_posix(), status.st_size, _version(status)))
+                for folder, names in _walk(start):
+                    below = Path(folder).relative_to(self.root)
+                    for name in names:  # joined as text: a Path for each of 100,000 files takes seconds
+                        status = _status(os.path.join(folder, name))  # noqa: PTH118 - as above
+                        if not stat.S_ISDIR(status.st_mode):
+                            path = f"{below.as_posix()}/{name}" if below.parts else name
+                            found.append(Entry(path, status.st_size, _version(status)))
         return sorted(found, key=lambda entry: entry.path)
 
     def stat(self, path: str) -> Entry | None:
@@ -356,16 +359,16 @@ def make_private_folder(folder: Path) -> None:
         raise NotADirectoryError(errno.ENOTDIR, "is a file, not a folder", str(folder))
 
 
-def _status(file: Path) -> os.stat_result:
+def _status(file: str) -> os.stat_result:
     """Return the status of a file; of a link that leads nowhere its own: whoever reads it will say so."""
     try:
-        return file.stat()
+        return os.stat(file)  # noqa: PTH116 - as text, as above
     except OSError:
-        return file.lstat()
+        return os.lstat(file)
 
 
-def _walk(start: Path) -> Iterator[Path]:
-    """Yield the files below a folder, through links to folders too, but through each folder once."""
+def _walk(start: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield the folders at and below one with their files, through links to folders too, but through each once."""
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(start, onerror=_raise, followlinks=True):
         status = Path(folder).stat()
@@ -373,7 +376,7 @@ def _walk(start: Path) -> Iterator[Path]:
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
-        yield from (Path(folder, name) for name in names)
+        yield folder, names
 
 
 def _version(status: os.stat_result) -> str:

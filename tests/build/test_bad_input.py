@@ -482,6 +482,17 @@ def _loop(file: Path) -> Path:
     return link
 
 
+def test_many_small_files_are_proven_together(landing: Path, lake: Path) -> None:
+    folder = landing / "accelerometer" / "landing"
+    for number in range(2000):
+        (folder / f"small-{number}.json").write_text(READING + "\n", encoding="utf-8")
+    statements: list[str] = []
+    run = build(lake, landing, trace=statements.append)
+    assert run.manifest is not None
+    assert sum("regexp_full_match" in sql for sql in statements) <= 2 * len(GOOD)
+    assert all(file.clean for feed in run.manifest.feeds.values() for file in feed.files)
+
+
 @pytest.mark.parametrize("damage", [_cut_gz, _flipped_gz, _no_gz, _dangling, _loop])
 @pytest.mark.parametrize("built", [False, True])
 def test_an_unreadable_file(
