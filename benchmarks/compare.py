@@ -92,7 +92,7 @@ def measure(command: Sequence[str]) -> tuple[str, float, float]:
 
 def rows_of(name: str, taken: Sequence[tuple[str, float, float, float]]) -> str:
     """Return a line of the table: what was found, medians of both times, the highest memory."""
-    inner, whole, memory = ([run[at] for run in taken] for at in (1, 2, 3))
+    _, inner, whole, memory = zip(*taken, strict=True)
     median, process = statistics.median(inner), statistics.median(whole)
     return f"| {name} | {taken[0][0]} | {median:.2f} | {process:.2f} | {max(memory):,.0f} MB |"
 

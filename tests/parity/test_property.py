@@ -1,13 +1,17 @@
 """The law: whatever lands, DuckDB and the rendered jobs give the same tables, the same quarantine, the same ledger.
 
-All stages on both sides, in one warm JVM. A failure shrinks to a few lines, which are printed as landing files, and
-written into the report of the run.
+All stages on both sides, in one warm JVM; an example takes a few seconds of one core, nearly all of it Spark's. A
+failure shrinks to a few lines, which are printed as landing files and, where `STEDI_PARITY_REPORT` names a folder,
+written into the report there.
 """
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,7 +25,8 @@ from parity.reproducer import reproducer
 from parity.run import ParityRun, run
 from parity.verdict import Verdict
 from parity.worker import Worker
-from stedi.contracts import TABLES
+from stedi.contracts import FEEDS, TABLES
+from stedi.glue.render import render
 from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
@@ -29,47 +34,105 @@ pytestmark = pytest.mark.spark
 ONLY = None if os.environ.get("STEDI_PARITY_ALL") else frozenset(n for n, s in STAGES.items() if not s.parameters)
 """In CI the tables without parameters: Spark plans the others for minutes. `nox -s parity-deep` has all of them."""
 
-EXAMPLES = int(os.environ.get("STEDI_PARITY_EXAMPLES", "40"))
+ALL = [name for name in STAGES if ONLY is None or name in ONLY]
+
+IN_CI = 40
+EXAMPLES = int(os.environ.get("STEDI_PARITY_EXAMPLES", IN_CI))
+REPORT = os.environ.get("STEDI_PARITY_REPORT")
+
+LEAST = EXAMPLES // 13
+"""How many examples at least must have rows of each table, and a quarantined line of each feed: 3 of 40."""
+
+Jobs = Mapping[str, str]
 
 
-def both_sides(landing: Path, worker: Worker, report: Path | None = None) -> Outcome:
+@cache
+def rendered() -> Jobs:
+    """Return the rendered jobs, as they are for all examples."""
+    return render("5.1")
+
+
+def both_sides(landing: Path, worker: Worker, jobs: Jobs, report: Path | None = None) -> Outcome:
     """Run both sides; an empty table is no surprise in data made up at random."""
+
+    def finish(asked: ParityRun, outcome: Outcome) -> None:
+        if report is not None and outcome.verdict is not Verdict.SAME:
+            write_artifacts(report, asked, outcome)
+            (report / "reproducer.txt").write_text(reproducer(landing, outcome), encoding="utf-8")
+
     asked = ParityRun(
         str(landing),
         engine=lambda asked, glue: Spark(asked.chosen[glue], asked.folder / glue, key=asked.key, worker=worker),
         may_be_empty=frozenset(TABLES),
         only=ONLY,
+        render=lambda _: jobs,
     )
-    return run(asked, (lambda a, o: write_artifacts(report, a, o)) if report else None)
+    return run(asked, finish)
 
 
-def check(landing: strategies.Landing, worker: Worker) -> None:
+def check(landing: strategies.Landing, worker: Worker, jobs: Jobs, report: Path | None = None) -> Outcome:
+    """Fail with a reproducer unless both sides are the same; return what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = strategies.write(landing, Path(name) / "landing")
-        outcome = both_sides(folder, worker)
+        outcome = both_sides(folder, worker, jobs, report)
         if outcome.verdict is not Verdict.SAME:
             pytest.fail(reproducer(folder, outcome), pytrace=False)
+        return outcome
+
+
+def count(outcome: Outcome, seen: Counter[str]) -> None:
+    """Count what both sides have rows of."""
+    [side] = outcome.sides
+    assert sorted(verdict.table for verdict in side.tables) == sorted(ALL)
+    assert len(side.quarantine) == len(side.ledger) == len(FEEDS)
+    seen.update(v.table for v in (*side.tables, *side.quarantine) if v.left_rows and v.left_rows == v.right_rows)
 
 
 # one shrink is worth many runs of Spark, but not an afternoon
 @settings(
     max_examples=EXAMPLES,
     deadline=None,
-    derandomize=EXAMPLES == 40,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],
+    derandomize=EXAMPLES == IN_CI,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 @given(landing=strategies.landings())
-def test_duckdb_and_glue_agree_on_tables_quarantine_and_ledger(
-    spark_worker: Worker, landing: strategies.Landing
+def _agree(worker: Worker, seen: Counter[str], landing: strategies.Landing) -> None:
+    count(check(landing, worker, rendered(), Path(REPORT) if REPORT else None), seen)
+    seen["example"] += 1
+
+
+@pytest.mark.long
+def test_duckdb_and_glue_agree_on_tables_quarantine_and_ledger(spark_worker: Worker) -> None:
+    seen: Counter[str] = Counter()
+    _agree(spark_worker, seen)
+    assert seen["example"] >= EXAMPLES
+    kinds = [*ALL, *(f"quarantine of {feed.feed}" for feed in FEEDS)]
+    assert {kind: seen[kind] for kind in kinds if seen[kind] < LEAST} == {}
+
+
+def test_a_difference_is_printed_as_landing_files_and_written_into_the_report(
+    spark_worker: Worker, tmp_path: Path
 ) -> None:
-    check(landing, spark_worker)
+    script, right = "customer_landing_to_trusted.py", "c.shareWithResearchAsOfDate > 0\n    and"
+    assert right in rendered()[script]
+    jobs = {**rendered(), script: rendered()[script].replace(right, "c.shareWithPublicAsOfDate > 0\n    and")}
+    customer = b'{"email": "ada@example.com", "serialNumber": "\xc3\xa5 1", "shareWithResearchAsOfDate": 5}\n'
+    landing = {"customer/landing/1.json": customer + b"\xff\n"}
+    landing |= {f"{feed}/landing/2.json": b"" for feed in ("accelerometer", "step_trainer")}
+    with pytest.raises(pytest.fail.Exception) as failed:
+        check(landing, spark_worker, jobs, tmp_path)
+    said = str(failed.value)
+    assert f"'customer/landing/1.json': {landing['customer/landing/1.json']!r}" in said
+    assert "customer_trusted: different" in said
+    assert (tmp_path / "reproducer.txt").read_text("utf-8") == said
+    assert {"report.json", "report.html", "junit.xml", "report.md"} <= {file.name for file in tmp_path.iterdir()}
 
 
-def test_a_reproducer_holds_the_landing_files_and_what_differs(tmp_path: Path) -> None:
+def test_a_reproducer_is_python_that_gives_the_same_bytes(tmp_path: Path) -> None:
     landing = {"customer/landing/1.json": b'{"a": 1}\n\xff', "accelerometer/landing/2.json.gz": b"\x1f\x8b\x00"}
-    folder = strategies.write(landing, tmp_path)
-    text = reproducer(folder, Outcome(str(folder), "rendered", rendered=True, sides=()))
-    assert "customer/landing/1.json" in text
-    assert r"b'{\"a\": 1}\n\xff'" in text.replace('"', r"\"") or r"\xff" in text
-    assert "missing" in text
+    text = reproducer(strategies.write(landing, tmp_path), Outcome(str(tmp_path), "rendered", rendered=True, sides=()))
+    assert text.startswith("parity is missing")
+    found: dict[str, strategies.Landing] = {}
+    exec(text.partition("\n")[2], found)  # noqa: S102 - it is ours, and meant to be run
+    assert found["landing"] == landing
