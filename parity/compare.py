@@ -18,9 +18,9 @@ from parity.causes import find_causes, row_order
 from parity.context import Context
 from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
 from parity.examples import EXAMPLES, find_examples, masked
-from parity.fingerprint import fingerprint
-from parity.pairing import Pairing, pair
-from parity.sources import Data, Source, open_source
+from parity.fingerprint import Fingerprint, fingerprint
+from parity.pairing import Pairing, is_number, pair
+from parity.sources import Data, Source, open_source, readable
 from parity.tolerance import Tolerance, near, pair_near
 from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
 from stedi.contracts import Table
@@ -65,6 +65,8 @@ def compare(
         tempfile.TemporaryDirectory(prefix="stedi-parity-", ignore_cleanup_errors=True) as folder,
         Engine(memory_limit=memory_limit or MEMORY_LIMIT, spill=Path(folder), in_order=False) as engine,
     ):
+        # an instant without a zone is set beside one with a zone as if it were of UTC
+        engine.run("settings", "set TimeZone = 'UTC'")
         names = _named(left, f"{name}, {labels[0]}"), _named(right, f"{name}, {labels[1]}")
         places = [
             open_source(engine, view, data, what, folder=Path(folder), options=options)
@@ -83,6 +85,7 @@ def compare(
             tolerance=_tolerances(tolerance or {}),
             context=Context(engine, context or {}, Path(folder), options),
             labels=labels,
+            names=names,
         )
         verdict = _judge(case, may_be_empty=may_be_empty, show_pii=show_pii, most=examples)
         return replace(verdict, seconds=time.perf_counter() - started)
@@ -99,6 +102,7 @@ def _case(
     tolerance: Mapping[str, Tolerance],
     context: Context,
     labels: tuple[str, str],
+    names: tuple[str, str],
 ) -> Case:
     """Pair the columns, view both sides in common types and take their fingerprints."""
     pairing = pair(
@@ -114,19 +118,29 @@ def _case(
     at = {column.name.lower(): number for number, column in enumerate(columns)}
     view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
     view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])
+    tolerant = dict(zip(_numbered(list(tolerance), at, "tolerance"), tolerance.values(), strict=True))
+    for number in tolerant:
+        if not is_number(columns[number].type):
+            raise UsageError(f"tolerance {columns[number].name}: it is {columns[number].type}", fix="name a number")
     chosen = keys or [key for key in (contract.required if contract else ()) if key.lower() in at]
     return Case(
         engine=engine,
         name=name,
         sources=(left, right),
         pairing=pairing,
-        prints=(fingerprint(engine, SIDES[0], labels[0]), fingerprint(engine, SIDES[1], labels[1])),
+        prints=(_print(engine, SIDES[0], left, names[0]), _print(engine, SIDES[1], right, names[1])),
         keys=tuple(_numbered(chosen, at, "key")),
-        tolerance=dict(zip(_numbered(list(tolerance), at, "tolerance"), tolerance.values(), strict=True)),
+        tolerance=tolerant,
         contract=contract,
         context=context,
         labels=labels,
     )
+
+
+def _print(engine: Engine, view: str, source: Source, what: str) -> Fingerprint:
+    """Return the fingerprint of a side, which is where all of it is read for the first time."""
+    with readable(what, source.kind):
+        return fingerprint(engine, view, what)
 
 
 def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> TableVerdict:
@@ -156,7 +170,7 @@ def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> Tabl
     hidden = frozenset() if show_pii else masked([(c.name, c.type) for c in case.columns], case.contract)
     pairs, others = None, [at for at in range(len(case.columns)) if at not in case.keys]
     if case.difference.rows.any and case.keys:
-        nearness = {at: near(at, tolerance) for at, tolerance in case.tolerance.items()}
+        nearness = {at: near(at, case.columns[at].type, tolerance) for at, tolerance in case.tolerance.items()}
         case.paired, case.changed = changed_by_key(case.engine, case.keys, others, nearness)
         pairs = others
     found = (
@@ -174,12 +188,17 @@ def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> Tabl
 
 
 def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source) -> Pairing:
-    """Make a column a difference of type whose text does not stand for values of the other side's type."""
+    """Make a column a difference of type whose values the type of both cannot hold.
+
+    That is text which stands for no value of the other side's type, and instants beyond what nanoseconds reach.
+    """
     types = dict(left.columns), dict(right.columns)
     failing: dict[str, str] = {}
     for column in pairing.compared:
         for source, name, own in ((left, column.left, types[0]), (right, column.right, types[1])):
-            if name is None or own[name] == column.type or name not in source.weak:
+            if name is None or own[name] == column.type:
+                continue
+            if name not in source.weak and column.type != "TIMESTAMP_NS":
                 continue
             [(bad,)] = engine.run(
                 source.view,

@@ -12,13 +12,17 @@ value, an interval or a number of more than 64 bits: there the two hashes are of
 
 That is chance, not intent: the hashes are no cryptographic ones, and whoever makes up rows to collide can have it.
 
-NULL has a hash of its own; DuckDB hashes -0.0 as 0.0, every NaN alike, and an integer the same in each width.
+NULL has a hash of its own; DuckDB hashes -0.0 as 0.0, every NaN alike, and an integer the same in each width. Nested
+values it hashes by what is in them alone: a list that is NULL as an empty one, [[1], [2]] as [[1, 2]], a struct that is
+NULL as one of NULLs. So what is hashed of them says also how long lists are and which structs there are; entries of a
+map are sorted, since their order means nothing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from stedi.engine import Engine, quoted
 
@@ -46,6 +50,7 @@ def hashed(columns: Sequence[tuple[str, str]]) -> str:
     """Return the two hashes of a row, as SQL; columns are (SQL of the value, DuckDB type)."""
     if not columns:
         return "0::ubigint as h1, 0::ubigint as h2"
+    columns = [(_shaped(sql, type_), type_) for sql, type_ in columns]
     forward = ", ".join(sql for sql, _ in columns)
     backward = ", ".join(_salted(sql, type_) for sql, type_ in reversed(columns))
     return f"hash(hash({forward})) as h1, hash(hash({_SALT}, {backward})) as h2"
@@ -53,6 +58,36 @@ def hashed(columns: Sequence[tuple[str, str]]) -> str:
 
 def _salted(sql: str, type_: str) -> str:
     return f"'\x01' || {sql}" if type_ == "VARCHAR" else sql
+
+
+def _shaped(sql: str, type_: str) -> str:
+    """Return the SQL of a nested value that holds its shape too; any other value as it is."""
+    if not type_.endswith(("]", ")")):
+        return sql
+    from duckdb import sqltype
+
+    return _shape(sql, sqltype(type_), 0)
+
+
+def _shape(sql: str, type_: Any, depth: int) -> str:
+    match type_.id:
+        case "struct":
+            fields = [(name.replace("'", "''"), of) for name, of in type_.children]
+            inner = [_shape(f"struct_extract({sql}, '{name}')", of, depth) for name, of in fields]
+            values = "".join(f", f{at} := {value}" for at, value in enumerate(inner))
+            return f"struct_pack(n := {sql} is not null{values})"
+        case "list" | "array":
+            element = dict(type_.children)["child"]
+            value, name = f"{sql}::{element}[]", f"x{depth}"
+            inside = _shape(name, element, depth + 1)
+            elements = value if inside == name else f"list_transform({value}, lambda {name}: {inside})"
+            return f"struct_pack(n := len({value}), e := {elements})"
+        case "map":
+            entries, name = f"list_sort(map_entries({sql}))", f"x{depth}"
+            inner = [_shape(f"{name}.{part}", of, depth + 1) for part, of in type_.children]
+            picked = f"lambda {name}: struct_pack(k := {inner[0]}, v := {inner[1]})"
+            return f"struct_pack(n := len({entries}), e := list_transform({entries}, {picked}))"
+    return sql
 
 
 def fingerprint(engine: Engine, view: str, what: str) -> Fingerprint:

@@ -2,7 +2,8 @@
 
 Pure, but for DuckDB's own reading of its type names. Names are compared without regard to case, order is ignored.
 Widths of integers, precision of decimals of one scale, units of timestamps and enumerations against text are noted:
-they hold the same values. Everything else is a difference of type.
+they hold the same values; so are these within lists, structs and maps, and the order of a struct's fields. Everything
+else is a difference of type.
 """
 
 from __future__ import annotations
@@ -10,16 +11,20 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from parity.verdict import ColumnPair, State
+from stedi.engine import quoted
 
-__all__ = ["Column", "Pairing", "common_type", "pair"]
+__all__ = ["FLOATS", "Column", "Pairing", "common_type", "is_number", "pair"]
 
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _UNSIGNED = ("UTINYINT", "USMALLINT", "UINTEGER")
 _INTEGERS = (*_SIGNED, *_UNSIGNED, "UBIGINT", "HUGEINT")
 _TIMESTAMPS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
-_FLOATS = ("FLOAT", "DOUBLE")
+_TIMES = ("TIME", "TIME_NS")
+_ZONED = "TIMESTAMP WITH TIME ZONE"
+FLOATS = ("FLOAT", "DOUBLE")
 _NULL = '"NULL"'
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 _MOST_DIGITS = 38
@@ -82,7 +87,7 @@ def pair(
         type_, state, note = common_type(
             left_type, right_type, weak_left=(weak_left or {}).get(name), weak_right=(weak_right or {}).get(other)
         )
-        if name.lower() in is_tolerant and {left_type, right_type} == set(_FLOATS):
+        if name.lower() in is_tolerant and {left_type, right_type} == set(FLOATS):
             state = State.NOTED
         if name != other:
             note = "; ".join(filter(None, [f"the right spells it {other}", note]))
@@ -140,34 +145,67 @@ def _stands_for(kind: str, weak: str, strong: str) -> bool:
 
     The values decide: what cannot be cast is a difference.
     """
-    if kind == "JSON" and (strong in _FLOATS or strong.startswith("DECIMAL")):
+    if kind == "JSON" and (strong in FLOATS or strong.startswith("DECIMAL")):
         return weak in (*_INTEGERS, "DOUBLE")
     if weak != "VARCHAR" or strong.endswith(("]", ")")):
         return False
-    return kind != "JSON" or strong not in (*_INTEGERS, *_FLOATS, "BOOLEAN")
+    return kind != "JSON" or strong not in (*_INTEGERS, *FLOATS, "BOOLEAN")
 
 
 def _wider(left: str, right: str) -> str | None:
     """Return the type that holds the values of both, where the two differ in width only."""
     if left in _INTEGERS and right in _INTEGERS:
         return "BIGINT" if {left, right} <= {*_SIGNED, *_UNSIGNED} else "HUGEINT"
-    if left in _TIMESTAMPS and right in _TIMESTAMPS:
-        return max(left, right, key=_TIMESTAMPS.index)
+    for units in (_TIMESTAMPS, _TIMES):
+        if left in units and right in units:
+            return max(left, right, key=units.index)
     if all(type_ in ("VARCHAR", "JSON") or type_.startswith("ENUM(") for type_ in (left, right)):
         return "VARCHAR"
     decimals = _DECIMAL.fullmatch(left), _DECIMAL.fullmatch(right)
     if decimals[0] and decimals[1] and decimals[0][2] == decimals[1][2]:
         return max(left, right, key=lambda type_: int(_DECIMAL.fullmatch(type_)[1]))  # type: ignore[index]
-    if left.endswith("[]") and right.endswith("[]"):
-        inner = left[:-2] if left == right else _wider(left[:-2], right[:-2])
-        return f"{inner}[]" if inner else None
+    if all(type_.endswith(("]", ")")) for type_ in (left, right)):
+        from duckdb import sqltype
+
+        return _wider_nested(sqltype(left), sqltype(right))
     return None
+
+
+def _wider_nested(left: Any, right: Any) -> str | None:
+    """Return the type that holds the nested values of both."""
+    if {left.id, right.id} <= {"list", "array"}:
+        inner = _held(dict(left.children)["child"], dict(right.children)["child"])
+        return f"{inner}[]" if inner else None
+    if left.id == right.id == "map":
+        parts = [_held(one, other) for (_, one), (_, other) in zip(left.children, right.children, strict=True)]
+        return f"MAP({', '.join(filter(None, parts))})" if all(parts) else None
+    if left.id == right.id == "struct":
+        others = {name.lower(): type_ for name, type_ in right.children}
+        if others.keys() != {name.lower() for name, _ in left.children}:
+            return None
+        types = [_held(type_, others[name.lower()]) for name, type_ in left.children]
+        fields = ", ".join(f"{quoted(name)} {held}" for (name, _), held in zip(left.children, types, strict=True))
+        return f"STRUCT({fields})" if all(types) else None
+    return None
+
+
+def _held(left: Any, right: Any) -> str | None:
+    one, other = str(left), str(right)
+    if other in {one, _NULL}:
+        return one
+    return other if one == _NULL else _wider(one, other)
+
+
+def is_number(type_: str) -> bool:
+    """Return whether values of a type can lie a distance apart."""
+    return type_ in (*_INTEGERS, *FLOATS) or _DECIMAL.fullmatch(type_) is not None
 
 
 def _bridge(left: str, right: str) -> str:
     """Return the type in which values of different types are set side by side to explain the difference."""
-    numbers = (*_INTEGERS, *_FLOATS)
-    if all(type_ in numbers or type_.startswith("DECIMAL") for type_ in (left, right)):
+    if _ZONED in (left, right) and (left in _TIMESTAMPS or right in _TIMESTAMPS):
+        return _ZONED
+    if is_number(left) and is_number(right):
         return "DOUBLE"
     if "VARCHAR" in (left, right):
         other = right if left == "VARCHAR" else left

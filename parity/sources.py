@@ -6,19 +6,23 @@ files left out, the format told by the content and not by the name (Glue's JSON 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote
 
-from stedi.engine import Engine, explained, glob_safe, quoted
-from stedi.errors import EnvironmentFault, UsageError
+import duckdb
+
+from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
+from stedi.errors import EnvironmentFault, StediError, UsageError
+from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
-__all__ = ["Data", "Source", "open_source"]
+__all__ = ["Data", "Source", "open_source", "readable"]
 
 Data = Any
 """A path or URI of a file or folder, a sequence of paths, an Arrow table, dataset or reader, a Polars frame, lazy or
@@ -30,7 +34,16 @@ MAX_JSON_BYTES = 64_000_000
 _SAMPLED_FILES = 1_000_000
 _PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 _NULL = '"NULL"'
+_FILE = "_stedi_parity_file"
+"""The column of each row's file, beside the file's own, which may well be called filename."""
+_DIGITS = 38
+"""Digits of a decimal that DuckDB holds; larger ones it reads as doubles."""
 _TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
+
+_FIX = {
+    "Parquet": "see that its files are whole",
+    "JSON": "see that each line is one JSON object, with each key once, or the file one array of them",
+}
 
 _Partitions = Mapping[str, Mapping[str, str | None]]
 
@@ -62,7 +75,7 @@ def open_source(
     if isinstance(data, str | os.PathLike):
         return _open_place(engine, view, os.fspath(data), what, options)
     if isinstance(data, Sequence) and all(isinstance(item, str | os.PathLike) for item in data):
-        return _open_files(engine, view, {str(path): Path(path) for path in data}, what)
+        return _open_files(engine, view, {str(path): Path(path) for path in data}, what) if data else None
     return _open_object(engine, view, data, what, folder)
 
 
@@ -97,16 +110,32 @@ def _is_data(entry: Entry) -> bool:
 def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str) -> Source:
     """Open files, given by their path below the place, which may hold `column=value` of a partition."""
     kinds = {path: _kind(file, what) for path, file in files.items()}
-    kind, *others = sorted(set(kinds.values())) or ["empty"]
+    kind, *others = sorted(set(kinds.values()))
     if others:
         raise UsageError(f"{what}: holds {kind} and {others[0]} files", fix="compare a folder of one format")
     paths = list(files.values())
     if kind == "arrow":
         return _open_arrow_files(engine, view, paths, what)
     partitions = _partitions(files)
-    if kind == "JSON":
-        return _open_json(engine, view, files, partitions, what)
-    return _open_parquet(engine, view, files, partitions, what)
+    with readable(what, kind):
+        if kind == "JSON":
+            return _open_json(engine, view, files, partitions, what)
+        return _open_parquet(engine, view, files, partitions, what)
+
+
+@contextlib.contextmanager
+def readable(what: str, kind: str) -> Iterator[None]:
+    """Say of files that turn out in the block to be damaged that they are; EnvironmentFault."""
+    try:
+        yield
+    except StediError as error:
+        # DuckDB has no error of its own for a damaged file, and what it says of one may quote it
+        if kind not in _FIX or not isinstance(error.__cause__, duckdb.Error) or isinstance(error, UsageError):
+            raise
+        about_sql = isinstance(error.__cause__, ABOUT_SQL) and "non-record" not in str(error.__cause__)
+        if isinstance(error, EnvironmentFault) or about_sql:
+            raise
+        raise EnvironmentFault(f"{what}: is no {kind} that can be read", fix=_FIX[kind]) from error
 
 
 def _kind(file: Path, what: str) -> str:
@@ -142,17 +171,28 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
     paths = [glob_safe(file) for file in files.values()]
     read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
     plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
+    if any("DOUBLE" in type_ for _, type_ in plain):
+        _refuse_long_decimals(engine, paths, what)
     names = set(next(iter(partitions.values()), ()))
     if names and names.isdisjoint(name for name, _ in plain):
-        _view_files(engine, f"{view}_files", read, {"files": paths, "filename": True}, what)
+        _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
         return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
-    spelled = {}
-    if len(paths) == 1 and any(re.search(r"_\d+$", name) for name, _ in plain):
+    spelled: dict[str, str] = {}
+    if any(re.search(r"_\d+$", name) for name, _ in plain):
         written = _written_names(engine, paths[0], what)
-        if len(written) == len(plain):
-            spelled = {name: real for (name, _), real in zip(plain, written, strict=True) if name != real}
+        spelled = {name: real for (name, _), real in zip(plain, written, strict=False) if name != real}
     return Source(view, "Parquet", tuple(plain), spelled=spelled)
+
+
+def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> None:
+    """Refuse decimals that would be compared as doubles, of which many stand for one."""
+    sql = f"select name, max(precision) from parquet_schema($files) where precision > {_DIGITS} group by name"
+    for name, digits in engine.run(what, sql, {"files": paths}):
+        raise UsageError(
+            f"{what}: {name} has {digits} digits, and only {_DIGITS} can be compared",
+            fix="compare it as text, or leave it out",
+        )
 
 
 def _written_names(engine: Engine, path: str, what: str) -> list[str]:
@@ -177,14 +217,15 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
     guess = (
         "from read_json($files, hive_partitioning = false, maximum_object_size = $size, records = true,"
         " compression = $compression, sample_size = -1, maximum_sample_files = $sampled, union_by_name = true,"
-        " filename = true)"
+        f" filename = '{_FILE}')"
     )
     values = {"files": paths, "size": MAX_JSON_BYTES, "compression": compression, "sampled": _SAMPLED_FILES}
-    guessed = [pair for pair in _view_files(engine, f"{view}_files", guess, values, what) if pair[0] != "filename"]
+    guessed = [pair for pair in _view_files(engine, f"{view}_files", guess, values, what) if pair[0] != _FILE]
     # a date of JSON is text: read as a date it would no longer be told from another spelling of it
     columns = {name: "VARCHAR" if type_ in _TEXTUAL else type_ for name, type_ in guessed if type_ != _NULL}
     nulls = [name for name, type_ in guessed if type_ == _NULL]
-    if columns:
+    spelled = {name: twin for name, _ in guessed if (twin := _twin(name, guessed))}
+    if columns and not spelled:
         with explained(what):
             relation = engine.connection.read_json(
                 paths,
@@ -193,17 +234,25 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
                 hive_partitioning=False,
                 maximum_object_size=MAX_JSON_BYTES,
                 compression=compression,
-                filename=True,
+                filename=_FILE,
             )
             relation.create_view(f"{view}_files", replace=True)
     if partitions:
         found = _view_partitioned(engine, view, files, partitions, what, nulls=nulls if columns else ())
     else:
         also = "".join(f", null as {quoted(name)}" for name in nulls) if columns else ""
-        found = _view(engine, view, f"select * exclude (filename){also} from {quoted(f'{view}_files')}", what)
+        found = _view(engine, view, f"select * exclude ({_FILE}){also} from {quoted(f'{view}_files')}", what)
     weak = dict.fromkeys((name for name, _ in found), "JSON")
     weak |= dict.fromkeys(next(iter(partitions.values()), ()), "folder")
-    return Source(view, "JSON", tuple(found), weak)
+    return Source(view, "JSON", tuple(found), weak, spelled)
+
+
+def _twin(name: str, columns: Sequence[tuple[str, str]]) -> str:
+    """Return what a key is about called that differs from another in case only, which DuckDB has renamed; else ""."""
+    stem, separator, number = name.rpartition("_")
+    if not (separator and number.isdigit()):
+        return ""
+    return stem if any(other != stem and other.lower() == stem.lower() for other, _ in columns) else ""
 
 
 def _view_partitioned(
@@ -225,8 +274,8 @@ def _view_partitioned(
     return _view(
         engine,
         view,
-        f"select d.* exclude (filename), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
-        f" join {table} as p on d.filename = p._file",
+        f"select d.* exclude ({_FILE}), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
+        f" join {table} as p on d.{_FILE} = p._file",
         what,
     )
 
@@ -262,8 +311,12 @@ def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path)
         engine.connection.unregister(loading)
         return Source(view, name, _columns(engine, view))
     if (module, name) == ("polars", "DataFrame") or hasattr(data, "__arrow_c_stream__") or module == "pyarrow":
-        engine.connection.register(view, data)
-        return Source(view, name, _columns(engine, view))
+        try:
+            engine.connection.register(view, data)
+            return Source(view, name, _columns(engine, view))
+        except (duckdb.NotImplementedException, duckdb.InvalidInputException) as error:
+            said = scrub(str(error)) if isinstance(error, duckdb.NotImplementedException) else "it has no columns"
+            raise UsageError(f"{what}: {said}", fix="give columns of types that DuckDB knows") from error
     raise UsageError(
         f"{what}: {type(data).__name__} is no table", fix="give a path, an Arrow table, a Polars frame or a relation"
     )

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from parity.difference import DELTA, SIDES
 from parity.fingerprint import hashed
-from parity.pairing import Column
+from parity.pairing import FLOATS, Column
 from stedi.engine import Engine
 from stedi.errors import UsageError
 
@@ -60,13 +60,17 @@ class Tolerance:
         return "+".join([*parts, *([f"rel:{self.relative:g}"] if self.relative else [])])
 
 
-def near(column: int, tolerance: Tolerance) -> str:
+def near(column: int, type_: str, tolerance: Tolerance) -> str:
     """Return the condition under which `l` and `r` hold about the same in a column, as SQL; NULL pairs with NULL."""
     left, right = f"l.c{column}::double", f"r.c{column}::double"
     allowed = f"{tolerance.absolute!r} + {tolerance.relative!r} * greatest(abs({left}), abs({right}))"
+    apart = f"abs({left} - {right})"
+    if type_ not in FLOATS:  # two integers may well be one as doubles
+        own = f"::{'hugeint' if type_ != 'HUGEINT' and not type_.startswith('DECIMAL') else type_}"
+        apart = f"coalesce(try(abs(l.c{column}{own} - r.c{column}{own}))::double, {apart})"
     return (
         f"(l.c{column} is not distinct from r.c{column} or coalesce("
-        f"isfinite({left}) and isfinite({right}) and abs({left} - {right}) <= {allowed}, false))"
+        f"isfinite({left}) and isfinite({right}) and {apart} <= {allowed}, false))"
     )
 
 
@@ -90,7 +94,7 @@ def pair_near(engine: Engine, columns: Sequence[Column], tolerances: Mapping[int
             f"row_number() over (partition by e1, e2 order by {ordered}) as k "
             f"from (select *, {hashes} from {view}) semi join near_groups using (e1, e2)",
         )
-    fits = " and ".join(near(at, tolerance) for at, tolerance in tolerances.items())
+    fits = " and ".join(near(at, columns[at].type, tolerance) for at, tolerance in tolerances.items())
     run(
         "tolerance",
         "create or replace temp table far as select coalesce(l.e1, r.e1) as e1, coalesce(l.e2, r.e2) as e2, "
@@ -116,7 +120,7 @@ def _match(engine: Engine, tolerances: Mapping[int, Tolerance]) -> str:
     )
     groups = engine.run("tolerance", f"{sizes} order by nl, e1, e2")
     left_over, total, matched = 0, 0, []
-    picked = ", ".join(f"c{at}::double" for at in tolerances)
+    picked = ", ".join(f"c{at}" for at in tolerances)
     allowed = list(tolerances.values())
     for first, second, rows, _ in groups:
         total += rows
@@ -165,4 +169,4 @@ def _near(a: float | None, b: float | None, tolerance: Tolerance) -> bool:
     if a == b:
         return True
     finite = math.isfinite(a) and math.isfinite(b)
-    return finite and abs(a - b) <= tolerance.absolute + tolerance.relative * max(abs(a), abs(b))
+    return finite and abs(a - b) <= tolerance.absolute + tolerance.relative * float(max(abs(a), abs(b)))

@@ -19,6 +19,9 @@ __all__ = [
     "renamed_column",
 ]
 
+_NAMED = 20
+"""Columns that are named in an explanation; more are counted."""
+
 _TRIED = 100
 """Pairs of columns of which one may be the other renamed."""
 
@@ -30,6 +33,8 @@ def case_of_names(case: Case) -> Explanation | None:
             twin = next((other for other, _ in source.columns if other.lower() == name.lower()), None)
             if twin is not None:
                 evidence = f"{case.label(side)} has two columns that differ in case only: {twin} and {name}"
+                if twin == name:
+                    evidence = f"{case.label(side)} has two columns of one name: {name}"
                 return Explanation(Cause.CASE_OF_NAMES, evidence, side)
     for number, column in enumerate(case.columns):
         if column.left and column.right and column.left != column.right:
@@ -107,7 +112,8 @@ def _unpaired(case: Case, state: State, cause: Cause, verb: str) -> Explanation 
     names = [pair.name for pair in case.pairing.pairs if pair.state is state and pair.name not in renamed]
     if not names:
         return None
-    evidence = f"{case.label(Side.RIGHT)} {verb} {', '.join(names)}"
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    evidence = f"{case.label(Side.RIGHT)} {verb} {', '.join(names[:_NAMED])}{more}"
     if case.columns:
         same = "the same" if case.prints[0] == case.prints[1] else "different"
         evidence += f"; in the other {len(case.columns)} columns the rows are {same}"
