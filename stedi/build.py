@@ -21,16 +21,17 @@ from stedi.errors import AuditFailed, CheckFailed, UsageError
 from stedi.listing import check_unchanged, list_feed
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
-from stedi.publish import LOCK, needs_recovery, publish, recover, staged_record
+from stedi.publish import LOCK, Erasure, needs_recovery, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
 from stedi.stages import PARAMETERS, STAGES
 from stedi.storage import Options, Storage, open_storage, this_process
+from stedi.tombstones import load_tombstones
 
 if TYPE_CHECKING:
     from stedi.landing import Landed
 
-__all__ = ["Run", "build"]
+__all__ = ["Run", "build", "make", "put_in_place"]
 
 SPLIT_FROM_BYTES = 20_000_000_000
 """From so much landing JSON on, tables are written as several files of about SPLIT_SIZE."""
@@ -95,7 +96,9 @@ def build(
 def _look(run: Run) -> bool:
     """List the landing files and find what is stale; nothing stale ends the run."""
     run.published = Manifest.load(run.lake)
-    run.listings = {feed.name: list_feed(run.landing, feed) for feed in FEEDS}
+    if not run.is_forget:
+        run.tombstones = load_tombstones(run.lake, run.published.forgotten_by if run.published else None)
+    run.listings = {feed.name: list_feed(run.landing, feed, run.tombstones.digest) for feed in FEEDS}
     run.inputs = {name: stage.depends_on for name, stage in STAGES.items()}
     run.order = plan.order(run.inputs, [*(feed.name for feed in FEEDS), *PARAMETERS])
     run.given = run.parameters.ids(run.published.parameters if run.published else {})
@@ -135,6 +138,11 @@ def _read(run: Run) -> bool:
     check_unchanged(run.landing, run.listings.values())
     _refuse_quarantined(run, run.feeds())
     for name, feed in run.feeds().items():
+        if feed.forgotten:
+            run.notes.append(
+                f"{TABLES[name].feed}: {feed.forgotten:,} lines of forgotten customers landed, and were dropped;"
+                " `stedi privacy forget --late` erases them from the landing files"
+            )
         if feed.quarantined and not feed.rows:
             run.notes.append(
                 f"{TABLES[name].feed}: none of its {feed.quarantined:,} lines is a row of this feed; the tables made"
@@ -180,13 +188,28 @@ def _audit(run: Run) -> bool:
     counted = ledger_of(run.relations)
     for name, feed in feeds.items():
         kept, dropped, why = counted[TABLES[name].feed]
-        lines = feed.rows + feed.quarantined
-        run.ledger.append(LedgerRecord(TABLES[name].feed, lines, kept, dropped, why, feed.quarantined))
+        dropped += feed.forgotten
+        run.ledger.append(
+            LedgerRecord(TABLES[name].feed, feed.lines, kept, dropped, why, feed.quarantined, feed.forgotten)
+        )
     check_unchanged(run.landing, run.listings.values())
     return False
 
 
+def make(run: Run) -> None:
+    """Stage, for who holds the lock, everything that a build would publish."""
+    for step in (_look, _read, _make, _audit):
+        if step(run):
+            break
+
+
 def _publish(run: Run) -> bool:
+    """Publish what was staged, the last step."""
+    put_in_place(run)
+    return True
+
+
+def put_in_place(run: Run, erasure: Erasure | None = None) -> None:
     """Put the staged tables in place and write the manifest."""
     import duckdb
 
@@ -205,8 +228,7 @@ def _publish(run: Run) -> bool:
         parameters=run.given,
     )
     run.deletes += _superseded(run.published, run.manifest)
-    publish(run.lake, run.moves, run.deletes, run.manifest)
-    return True
+    publish(run.lake, run.moves, run.deletes, run.manifest, erasure)
 
 
 def _make_table(run: Run, name: str, split: str | None) -> TableRecord:

@@ -208,6 +208,7 @@ class Lake:
     def _land(self, name: str) -> Landed:
         if name not in self.landed:
             from stedi.landing import land
+            from stedi.tombstones import load_tombstones
 
             landing = open_storage(self.manifest.landing_of(self.storage), self.storage.options)
             record = self.manifest.feeds[name]
@@ -218,7 +219,8 @@ class Lake:
                     fix="put it back, or run `stedi build` to build from what is there",
                 )
             self.notes += [f"{landing.uri}/{path}: changed since the last build" for path in seen.changed]
-            self.landed[name] = land(self.engine, landing, seen.listing, self.workspace, record)
+            tombstones = load_tombstones(self.storage, self.manifest.forgotten_by)
+            self.landed[name] = land(self.engine, landing, seen.listing, self.workspace, record, tombstones=tombstones)
         return self.landed[name]
 
     def _open_quarantine(self) -> None:

@@ -12,7 +12,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -26,9 +26,11 @@ from stedi.manifest import FeedRecord, InputRecord
 from stedi.masking import mask_key
 from stedi.proof import Proofs, prove
 from stedi.side_by_side import side_by_side
-from stedi.storage import Entry, Fetched, Storage, faults, make_private
+from stedi.storage import Entry, Fetched, LandingPlace, faults, make_private
+from stedi.tombstones import NOBODY, Tombstones, subject
 
 if TYPE_CHECKING:
+    from stedi.mentions import Mentions
     from stedi.sieve import BadLine
 
 _PART_BYTES = 1 << 20
@@ -41,7 +43,8 @@ __all__ = ["Landed", "land", "land_and_load", "open_lines", "open_rows", "quaran
 class Landed:
     """One feed, read: its record, the local files of good lines, and the spool of bad ones.
 
-    `loaded` says that its rows stand in the engine already; `seconds` is how long it took.
+    `loaded` says that its rows stand in the engine already; `seconds` is how long it took. `forgotten` holds, by file,
+    the numbers of the lines that were passed over.
     """
 
     record: FeedRecord
@@ -49,35 +52,42 @@ class Landed:
     bad: Path | None = None
     loaded: bool = False
     seconds: float = 0.0
+    forgotten: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def land(
     engine: Engine,
-    storage: Storage,
+    storage: LandingPlace,
     listing: Listing,
     workspace: Path,
     remembered: FeedRecord | None = None,
     *,
+    tombstones: Tombstones = NOBODY,
+    mentions: Mentions | None = None,
     fetched: Fetched | None = None,
 ) -> Landed:
-    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed."""
-    reading = _Reading(listing, storage.fetch(listing.files, fetched), remembered)
-    proofs = reading.prove(engine, reading.unproven)
+    """Read a feed: prove or sieve each file; `remembered` is what is known of files that have not changed.
+
+    Lines of the forgotten are passed over: those `tombstones` tell, or `mentions`, if given, which knows more.
+    """
+    reading = _Reading(listing, storage.fetch(listing.files, fetched), remembered, tombstones, mentions)
+    proofs = reading.without_forgotten(engine, reading.prove(engine, reading.unproven))
     return reading.end(proofs, workspace)
 
 
 def land_and_load(
     engine: Engine,
-    storage: Storage,
+    storage: LandingPlace,
     listings: Mapping[str, Listing],
     workspace: Path,
     remembered: Mapping[str, FeedRecord],
     *,
+    tombstones: Tombstones = NOBODY,
     fetched: Callable[[str], Fetched],
 ) -> dict[str, Landed]:
     """Read small feeds side by side, and load their rows meanwhile, in the hope that all files are clean."""
     readings = {
-        name: _Reading(listing, storage.fetch(listing.files, fetched(name)), remembered.get(name))
+        name: _Reading(listing, storage.fetch(listing.files, fetched(name)), remembered.get(name), tombstones)
         for name, listing in listings.items()
     }
     tasks: list[Callable[[Engine], Proofs]] = []
@@ -92,6 +102,7 @@ def land_and_load(
         proofs: Proofs = {}
         for owner, proven in zip(owners, found, strict=True):
             proofs |= proven if owner == name else {}
+        proofs = reading.without_forgotten(engine, proofs)
         if reading.loaded and None in proofs.values():
             engine.run(f"reading {name}", f"drop table {quoted(name)}")
             reading.loaded = False
@@ -102,12 +113,22 @@ def land_and_load(
 class _Reading:
     """A feed while it is read: where its files are on this machine, and which of them are not known to be clean."""
 
-    def __init__(self, listing: Listing, local: Mapping[str, Path], remembered: FeedRecord | None) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        local: Mapping[str, Path],
+        remembered: FeedRecord | None,
+        tombstones: Tombstones = NOBODY,
+        mentions: Mentions | None = None,
+    ) -> None:
         self.listing = listing
         self.loaded = False
         self.seconds = 0.0
         self._local = local
+        self._tombstones = tombstones
+        self._mentions = mentions
         self._known = _known(remembered, listing.feed)
+        self._is_checked = remembered is not None and remembered.forgotten_by == tombstones.digest
         self.unproven = [entry for entry in listing.files if not _is_clean(self._known, entry)]
 
     def load(self, engine: Engine) -> Proofs:
@@ -131,12 +152,26 @@ class _Reading:
         self.seconds += time.perf_counter() - started
         return proofs
 
+    def without_forgotten(self, engine: Engine, proofs: Proofs) -> Proofs:
+        """Return the proofs, and None for a clean file in which somebody forgotten has a line: the sieve takes it."""
+        if not self._tombstones:
+            return proofs
+        started = time.perf_counter()
+        clean = [file for file, rows in proofs.items() if rows]
+        if not self._is_checked:
+            known = [entry for entry in self.listing.files if entry not in self.unproven]
+            clean += [self._local[entry.path] for entry in known if self._known[entry.path].rows]
+        theirs = _files_of_forgotten(engine, self.listing.feed, clean, self._tombstones)
+        self.seconds += time.perf_counter() - started
+        return proofs | dict.fromkeys(theirs)
+
     def end(self, proofs: Proofs, workspace: Path) -> Landed:
         """Sieve the files that are not proven, and say what the feed holds."""
         started = time.perf_counter()
         feed = self.listing.feed
         inputs: list[InputRecord] = []
         good: list[Path] = []
+        forgotten: dict[str, Sequence[int]] = {}
         reasons: Counter[str] = Counter()
         with contextlib.ExitStack() as stack:
             spool: _Spool | None = None
@@ -147,9 +182,10 @@ class _Reading:
                     inputs.append(InputRecord(entry.path, entry.size, entry.version, rows, clean=True))
                     good += [file] if rows else []
                     continue
-                spool = spool or stack.enter_context(_Spool(workspace, feed))
-                sieved, kept = spool.sieve(entry, file)
+                spool = spool or stack.enter_context(_Spool(workspace, feed, self._whose()))
+                sieved, kept, passed_over = spool.sieve(entry, file)
                 inputs.append(sieved)
+                forgotten |= {entry.path: passed_over} if passed_over else {}
                 good += [kept] if sieved.rows else []
                 reasons = spool.reasons
         record = FeedRecord(
@@ -159,9 +195,38 @@ class _Reading:
             tuple(inputs),
             self.listing.left,
             _in_order(feed, reasons),
+            forgotten_by=self._tombstones.digest,
         )
         bad = spool.bad if spool and reasons else None
-        return Landed(record, good, bad, self.loaded, self.seconds + time.perf_counter() - started)
+        return Landed(record, good, bad, self.loaded, self.seconds + time.perf_counter() - started, forgotten)
+
+    def _whose(self) -> Mentions | None:
+        if self._mentions is None and self._tombstones:
+            from stedi.mentions import Mentions
+
+            return Mentions(self.listing.feed, self._tombstones)
+        return self._mentions
+
+
+def _files_of_forgotten(engine: Engine, feed: Table, files: Sequence[Path], tombstones: Tombstones) -> set[Path]:
+    """Return which of some clean files have a row of somebody forgotten."""
+    if not files:
+        return set()
+    column, is_customer = subject(feed)
+    names = {glob_safe(file): file for file in files}
+    values: dict[str, object] = {"files": list(names), "size": MAX_OBJECT_BYTES}
+    rows = (
+        f"(select {quoted(column)} as subject, filename from read_json("
+        f"$files, columns = {{{quoted(column)}: 'VARCHAR'}}, format = 'newline_delimited', filename = true,"
+        " maximum_object_size = $size, hive_partitioning = false))"
+    )
+    what = f"forgotten customers in {feed.name}"
+    found = [value for (value,) in engine.run(what, f"select distinct subject from {rows}", values)]
+    theirs = [value for value in found if tombstones.has(value, customer=is_customer)]
+    if not theirs:
+        return set()
+    named = f"select distinct filename from {rows} where subject in (select unnest($theirs))"
+    return {Path(name) for (name,) in engine.run(what, named, values | {"theirs": theirs})}
 
 
 def _parts(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -227,7 +292,7 @@ def quarantine_query(engine: Engine, feed: str, bad: Path) -> str:
 class _Spool:
     """Where the sieve of one feed puts what it finds: good lines a file each, bad lines together."""
 
-    def __init__(self, workspace: Path, feed: Table) -> None:
+    def __init__(self, workspace: Path, feed: Table, mentions: Mentions | None) -> None:
         from stedi.sieve import Judge
 
         self.folder = workspace / "sieved" / feed.feed
@@ -236,6 +301,7 @@ class _Spool:
         self.bad = self.folder / "bad.json"
         self.reasons: Counter[str] = Counter()
         self._judge = Judge(feed)
+        self._mentions = mentions
         self._count = 0
 
     def __enter__(self) -> Self:
@@ -248,7 +314,7 @@ class _Spool:
         with faults(f"cannot write to {self.folder}"):
             self._stream.close()
 
-    def sieve(self, entry: Entry, file: Path) -> tuple[InputRecord, Path]:
+    def sieve(self, entry: Entry, file: Path) -> tuple[InputRecord, Path, Sequence[int]]:
         from stedi.sieve import sieve
 
         kept = self.folder / f"good-{self._count}.json"
@@ -261,7 +327,7 @@ class _Spool:
 
         with faults(f"cannot write to {self.folder}"), kept.open("wb") as good:
             make_private(kept)
-            found = sieve(self._judge, file, good, bad)
+            found = sieve(self._judge, file, good, bad, self._mentions)
             self._stream.flush()
         self.reasons += found.reasons
         record = InputRecord(
@@ -272,8 +338,9 @@ class _Spool:
             clean=False,
             quarantined=found.reasons.total(),
             unknown_keys=tuple(sorted(map(mask_key, found.unknown_keys))),
+            forgotten=len(found.forgotten),
         )
-        return record, kept
+        return record, kept, found.forgotten
 
 
 def _known(remembered: FeedRecord | None, feed: Table) -> dict[str, InputRecord]:

@@ -11,7 +11,7 @@ from stedi.contracts import FEEDS, TABLES, Table
 from stedi.errors import EnvironmentFault
 from stedi.manifest import FeedRecord
 from stedi.plan import build_id
-from stedi.storage import NOT_A_FILE, Entry, Storage
+from stedi.storage import NOT_A_FILE, Entry, LandingPlace
 
 __all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "see_landing"]
 
@@ -21,16 +21,21 @@ _GZIP_FACTOR = 10  # how much bigger such lines are unpacked, about
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The files of one feed, listed once: those to read, and the paths that are left alone."""
+    """The files of one feed, listed once: those to read, and the paths that are left alone.
+
+    `forgotten` stands for the tombstones that they are read under.
+    """
 
     feed: Table
     files: tuple[Entry, ...]
     left: tuple[str, ...]
+    forgotten: str = ""
 
     @property
     def build(self) -> str:
-        """The id that stands for these files under this reading rule."""
-        return build_id(rule.version(self.feed), [(f.path, f.size, f.version) for f in self.files])
+        """The id that stands for these files under this reading rule, without the lines of who is forgotten."""
+        without = [self.forgotten] if self.forgotten else []
+        return build_id(rule.version(self.feed), [(f.path, f.size, f.version) for f in self.files], *without)
 
     @property
     def size(self) -> int:
@@ -38,7 +43,7 @@ class Listing:
         return sum(f.size * (_GZIP_FACTOR if f.path.lower().endswith(".gz") else 1) for f in self.files)
 
 
-def list_feed(storage: Storage, feed: Table) -> Listing:
+def list_feed(storage: LandingPlace, feed: Table, forgotten: str = "") -> Listing:
     """List the landing files of a feed.
 
     Read are `.json`, `.jsonl` and both with `.gz`, in nested folders too; names that begin with `_` or `.` are left,
@@ -52,10 +57,10 @@ def list_feed(storage: Storage, feed: Table) -> Listing:
         (files if readable else left).append(entry)
     if not files:
         raise _nothing(storage, feed, left)
-    return Listing(feed, tuple(files), tuple(entry.path for entry in left))
+    return Listing(feed, tuple(files), tuple(entry.path for entry in left), forgotten)
 
 
-def _nothing(storage: Storage, feed: Table, left: Sequence[Entry]) -> EnvironmentFault:
+def _nothing(storage: LandingPlace, feed: Table, left: Sequence[Entry]) -> EnvironmentFault:
     """Return the error for a feed that has nothing to read."""
     to_try = "`stedi sample DIR` makes data to try"
     if not storage.exists():
@@ -75,7 +80,7 @@ def _nothing(storage: Storage, feed: Table, left: Sequence[Entry]) -> Environmen
     )
 
 
-def check_unchanged(storage: Storage, listings: Iterable[Listing]) -> None:
+def check_unchanged(storage: LandingPlace, listings: Iterable[Listing]) -> None:
     """Raise EnvironmentFault where a listed file is not as it was: a build is of one listing, never of a mix."""
     for listing in listings:
         now = {entry.path: entry for entry in storage.list(listing.feed.prefix)}
@@ -105,7 +110,7 @@ class Seen:
         return not self.vanished and not self.changed
 
 
-def see_landing(landing: Storage, record: FeedRecord) -> Seen:
+def see_landing(landing: LandingPlace, record: FeedRecord) -> Seen:
     """Look at the landing files of a feed as they are now."""
     feed = TABLES[record.name]
     try:
@@ -114,7 +119,7 @@ def see_landing(landing: Storage, record: FeedRecord) -> Seen:
         now = {}
     was = {file.path: Entry(file.path, file.size, file.version) for file in record.files}
     return Seen(
-        Listing(feed, tuple(now[path] for path in was if path in now), record.left),
+        Listing(feed, tuple(now[path] for path in was if path in now), record.left, record.forgotten_by),
         vanished=tuple(path for path in was if path not in now),
         changed=tuple(path for path, entry in was.items() if path in now and now[path] != entry),
         new=tuple(path for path in now if path not in was),

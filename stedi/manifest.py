@@ -59,7 +59,7 @@ class InputRecord:
 
     `clean` remembers the proof that every line is a row; an unclean file has bad lines (`quarantined`), or
     lines that are good but not as the feed writes them (`unknown_keys`, masked where they do not look like
-    names; another order of keys; a BOM).
+    names; another order of keys; a BOM), or lines of forgotten customers, which were dropped (`forgotten`).
     """
 
     path: str
@@ -69,11 +69,15 @@ class InputRecord:
     clean: bool
     quarantined: int = 0
     unknown_keys: tuple[str, ...] = ()
+    forgotten: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FeedRecord:
-    """One feed as it was read: its files, what else lay there, and the bad lines by reason."""
+    """One feed as it was read: its files, what else lay there, and the bad lines by reason.
+
+    `forgotten_by` stands for the tombstones it was read under, "" where nobody was forgotten.
+    """
 
     name: str
     build: str
@@ -82,6 +86,7 @@ class FeedRecord:
     left: tuple[str, ...] = ()
     reasons: dict[str, int] = field(default_factory=dict)
     quarantine: tuple[FileRecord, ...] = ()
+    forgotten_by: str = ""
 
     @property
     def rows(self) -> int:
@@ -93,10 +98,23 @@ class FeedRecord:
         """Bad lines of the feed."""
         return sum(self.reasons.values())
 
+    @property
+    def forgotten(self) -> int:
+        """Lines of forgotten customers that landed nevertheless."""
+        return sum(file.forgotten for file in self.files)
+
+    @property
+    def lines(self) -> int:
+        """All lines of the feed but blank ones."""
+        return self.rows + self.quarantined + self.forgotten
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerRecord:
-    """Where the lines of a feed went: `lines` = `kept` + `dropped` + `quarantined`."""
+    """Where the lines of a feed went: `lines` = `kept` + `dropped` + `quarantined`.
+
+    `forgotten` of those dropped were of forgotten customers, the others for the reason `why`.
+    """
 
     feed: str
     lines: int
@@ -104,12 +122,12 @@ class LedgerRecord:
     dropped: int
     why: str
     quarantined: int
+    forgotten: int = 0
 
     def __str__(self) -> str:
-        return (
-            f"{self.feed}: {self.lines:,} = {self.kept:,} kept + {self.dropped:,} {self.why}"
-            f" + {self.quarantined:,} quarantined"
-        )
+        forgotten = f" + {self.forgotten:,} of forgotten customers" if self.forgotten else ""
+        dropped = f"{self.dropped - self.forgotten:,} {self.why}{forgotten}"
+        return f"{self.feed}: {self.lines:,} = {self.kept:,} kept + {dropped} + {self.quarantined:,} quarantined"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +160,11 @@ class Manifest:
     ledger: tuple[LedgerRecord, ...]
     audits: tuple[str, ...]
     parameters: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def forgotten_by(self) -> str:
+        """What stands for the tombstones the lake was built under, "" where nobody was forgotten."""
+        return max((feed.forgotten_by for feed in self.feeds.values()), default="")
 
     def rows(self) -> dict[str, int]:
         """Return the rows of every table, landing first."""

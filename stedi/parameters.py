@@ -16,7 +16,11 @@ from pathlib import Path
 from stedi.errors import UsageError
 from stedi.storage import faults
 
+<<<<<<< HEAD
 __all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "MOST_KEY_BYTES", "Parameters", "read_key"]
+=======
+__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "Parameters", "is_random", "read_key"]
+>>>>>>> a33f8b9 (A customer is forgotten: landing files, quarantine and tables without their lines under one journal, tombstones for what lands late)
 
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 """The environment variable that holds the key itself, for who has no file of it."""
@@ -79,6 +83,11 @@ class Parameters:
             text = f"a key of {len(self.pseudonym_key)} characters can be guessed"
             return [f"pseudonyms: {text}; `openssl rand -hex 32` makes a good one"]
         return []
+
+
+def is_random(fingerprint: str) -> bool:
+    """Return whether what a manifest holds of a key is of one that was drawn for a build."""
+    return fingerprint.startswith(_RANDOM)
 
 
 def read_key(file: str | os.PathLike[str] | None, environment: Mapping[str, str] = os.environ) -> str | None:

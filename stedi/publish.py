@@ -2,25 +2,67 @@
 
 The journal is put in place before the first file moves and deleted after the last. A build killed before that
 leaves the old lake; one killed after it leaves a journal that any later command rolls forward to the new lake.
+
+A forget publishes likewise, and besides an erasure: landing files without the lines of a customer, and tombstones.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault, LakeBusy
-from stedi.manifest import MANIFEST, FileRecord, Manifest, is_published
-from stedi.storage import Storage, make_private, this_process
+from stedi.manifest import MANIFEST, THE_LAKE, FileRecord, Manifest, is_published
+from stedi.storage import Purged, Storage, make_private, open_storage, this_process
+from stedi.tombstones import KEY, TOMBSTONES
 
-__all__ = ["JOURNAL", "LOCK", "STAGING", "needs_recovery", "publish", "recover", "settle", "staged_record"]
+__all__ = [
+    "ERASING",
+    "JOURNAL",
+    "LOCK",
+    "STAGING",
+    "Erasure",
+    "needs_recovery",
+    "publish",
+    "recover",
+    "settle",
+    "staged_record",
+]
 
 JOURNAL = "_stedi/journal.json"
 LOCK = "_stedi/lock"
 STAGING = "_stedi/staging"
+
+ERASING = ".stedi-erasing"
+"""Where landing files stand that are to replace others: beside the feeds, since landing may be in another place."""
+
+_MARK = f"{STAGING}/erasing.json"
+"""Says, from before a forget writes there, which landing place it is that has such files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What a forget puts in place before the tables: landing files and the tombstones.
+
+    `moves` are staged path, final path, and the version of the file that is replaced: one that has changed since is
+    left, for there may be lines of others in it, and the tombstones keep its lines out. `writes` holds small files.
+    `purged` is told what became of old versions.
+    """
+
+    landing: Storage
+    moves: Sequence[tuple[str, str, str]]
+    writes: Mapping[str, bytes] = field(default_factory=dict)
+    purged: list[Purged] = field(default_factory=list)
+
+    def begin(self, lake: Storage) -> None:
+        """Say in the lake where landing files are being made anew, so that a stop leaves none of them there."""
+        lake.write(_MARK, json.dumps(_name(lake, self.landing)).encode())
 
 
 def staged_record(file: Path, target: str) -> FileRecord:
@@ -31,27 +73,36 @@ def staged_record(file: Path, target: str) -> FileRecord:
     return FileRecord(target, file.stat().st_size, digest.hexdigest())
 
 
-def publish(storage: Storage, moves: Sequence[tuple[str, str]], deletes: Sequence[str], manifest: Manifest) -> None:
+def publish(
+    storage: Storage,
+    moves: Sequence[tuple[str, str]],
+    deletes: Sequence[str],
+    manifest: Manifest,
+    erasure: Erasure | None = None,
+) -> None:
     """Put staged files in place (`moves`: staged path, final path), delete others, and make `manifest` the lake's.
 
     EnvironmentFault, and nothing is changed, where a file cannot be put in its place.
     """
-    staged_manifest, staged_journal = f"{STAGING}/manifest.json", f"{STAGING}/journal.json"
-    storage.write(staged_manifest, manifest.dump())
-    moves = [*moves, (staged_manifest, MANIFEST)]
+    staged_journal = f"{STAGING}/journal.json"
+    small = {MANIFEST: manifest.dump(), **(erasure.writes if erasure else {})}
+    for path, data in small.items():
+        storage.write(_staged(path), data)
+    moves = [*((_staged(path), path) for path in small if path != MANIFEST), *moves, (_staged(MANIFEST), MANIFEST)]
     for path in (*(final for _, final in moves), *deletes):
         storage.make_ready(path)
-    storage.stage([staged for staged, _ in moves if staged != staged_manifest])
-    steps = {"moves": moves, "deletes": deletes}
-    storage.write(staged_journal, (json.dumps(steps, indent=1) + "\n").encode())
+    storage.stage([staged for staged, final in moves if final not in small])
+    steps = _Steps(moves, deletes, erasure)
+    storage.write(staged_journal, (json.dumps(steps.dump(storage), indent=1) + "\n").encode())
     try:
         storage.move(staged_journal, JOURNAL)
-        _roll_forward(storage, moves, deletes)
+        _begin(storage, steps)
+        _roll_forward(storage, steps)
     except KeyboardInterrupt:
         if storage.stat(staged_journal) is not None:
             raise
         # with the journal in place the build is decided; the rest takes milliseconds
-        _roll_forward(storage, moves, deletes)
+        _roll_forward(storage, steps)
 
 
 def needs_recovery(storage: Storage) -> bool:
@@ -67,13 +118,14 @@ def recover(storage: Storage) -> bool:
     journal = storage.read(JOURNAL)
     if journal is not None:
         try:
-            moves, deletes = _parse(json.loads(journal))
+            steps = _parse(json.loads(journal), storage)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise EnvironmentFault(
                 f"{storage.uri}/{JOURNAL}: is damaged, so a stopped build cannot be finished",
                 fix="delete that file and run `stedi build --force`",
             ) from error
-        _roll_forward(storage, moves, deletes)
+        _roll_forward(storage, steps)
+    _clear_erasing(storage)
     storage.clear(STAGING)
     return journal is not None
 
@@ -98,24 +150,106 @@ def settle(storage: Storage) -> str:
     return ""
 
 
-def _parse(steps: dict[str, Any]) -> tuple[list[tuple[str, str]], list[str]]:
-    """Return the moves and deletes of a journal; ValueError for what no build writes into one."""
-    moves = [(staged, final) for staged, final in steps["moves"]]
-    deletes = list(steps["deletes"])
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What a journal holds: what is to be done yet, in this order, erasure first."""
+
+    moves: Sequence[tuple[str, str]]
+    deletes: Sequence[str]
+    erasure: Erasure | None = None
+
+    def dump(self, lake: Storage) -> dict[str, Any]:
+        steps: dict[str, Any] = {"moves": self.moves, "deletes": self.deletes}
+        if self.erasure:
+            steps["erasure"] = {"landing": _name(lake, self.erasure.landing), "moves": self.erasure.moves}
+        return steps
+
+
+def _parse(raw: dict[str, Any], lake: Storage) -> _Steps:
+    """Return the steps of a journal; ValueError for what neither a build nor a forget writes into one."""
+    moves = [(staged, final) for staged, final in raw["moves"]]
+    deletes = list(raw["deletes"])
     for staged, final in moves:
-        if not staged.startswith(f"{STAGING}/") or ".." in staged or not (final == MANIFEST or is_published(final)):
+        known = final in (MANIFEST, KEY, TOMBSTONES) or is_published(final)
+        if not staged.startswith(f"{STAGING}/") or ".." in staged or not known:
             raise ValueError("a move that no build makes")
     if not all(is_published(path) for path in deletes):
         raise ValueError("a file that no build deletes")
-    return moves, deletes
+    if "erasure" not in raw:
+        return _Steps(moves, deletes)
+    erased = [(staged, final, version) for staged, final, version in raw["erasure"]["moves"]]
+    for staged, final, _ in erased:
+        landed = any(final.startswith(feed.prefix) for feed in FEEDS)
+        if not staged.startswith(f"{ERASING}/") or ".." in staged or not landed or "/../" in final:
+            raise ValueError("a move that no forget makes")
+    return _Steps(moves, deletes, Erasure(_place(lake, raw["erasure"]["landing"]), erased))
 
 
-def _roll_forward(storage: Storage, moves: Iterable[tuple[str, str]], deletes: Iterable[str]) -> None:
-    for staged, final in moves:
+def _begin(lake: Storage, steps: _Steps) -> None:
+    """Put the first landing file in place; where that is not allowed nothing has changed, and nothing is decided."""
+    if steps.erasure and steps.erasure.moves:
+        try:
+            _replace(steps.erasure.landing, *steps.erasure.moves[0])
+        except EnvironmentFault:
+            staged, final, version = steps.erasure.moves[0]
+            now = steps.erasure.landing.stat(final)
+            if now is not None and now.version == version and steps.erasure.landing.stat(staged) is not None:
+                lake.delete(JOURNAL)
+            raise
+
+
+def _replace(landing: Storage, staged: str, final: str, version: str) -> None:
+    """Put a landing file in the place of the one of this version; of none that has come there since."""
+    now = landing.stat(final)
+    # not staged any more: it was put in place before the forget was stopped
+    if now is not None and now.version == version and landing.stat(staged) is not None:
+        landing.move(staged, final)
+
+
+def _roll_forward(storage: Storage, steps: _Steps) -> None:
+    erasure = steps.erasure
+    for step in erasure.moves if erasure else ():
+        _replace(erasure.landing, *step)  # type: ignore[union-attr]
+    for staged, final in steps.moves:
         # not staged any more: it was put in place before the build was stopped
         if storage.stat(staged) is not None:
             storage.move(staged, final)
-    for path in deletes:
+    for path in steps.deletes:
         storage.delete(path)
+    if erasure:
+        erasure.landing.clear(ERASING)
+        _forget_copies(storage, erasure)
     storage.delete(JOURNAL)
     storage.clear(STAGING)
+
+
+def _forget_copies(lake: Storage, erasure: Erasure) -> None:
+    """Remove what was replaced from where it may be kept still: this machine's cache, old versions in a bucket."""
+    for place in (lake, erasure.landing):
+        place.clear_fetched()
+    made = sorted({table.prefix for table in TABLES.values() if table.zone != "landing"})
+    erased = [*(final for _, final, _ in erasure.moves), f"{ERASING}/"]
+    erasure.purged.append(erasure.landing.purge(erased, beside=[feed.prefix for feed in FEEDS]))
+    erasure.purged.append(lake.purge([*made, "_quarantine/", f"{STAGING}/"]))
+
+
+def _clear_erasing(lake: Storage) -> None:
+    """Remove the landing files that a forget, stopped before it was decided, had made."""
+    mark = lake.read(_MARK)
+    if mark is not None:
+        with contextlib.suppress(EnvironmentFault, ValueError):
+            _place(lake, json.loads(mark)).clear(ERASING)
+
+
+def _staged(path: str) -> str:
+    return f"{STAGING}/{path.rpartition('/')[2]}"
+
+
+def _name(lake: Storage, landing: Storage) -> str:
+    return THE_LAKE if landing.uri == lake.uri else landing.uri
+
+
+def _place(lake: Storage, name: object) -> Storage:
+    if not isinstance(name, str):
+        raise TypeError("no place")
+    return lake if name == THE_LAKE else open_storage(name, lake.options)

@@ -15,7 +15,8 @@ from stedi.listing import Listing
 from stedi.manifest import FeedRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
 from stedi.publish import STAGING
-from stedi.storage import Storage
+from stedi.storage import LandingPlace, Storage
+from stedi.tombstones import NOBODY, Tombstones
 
 if TYPE_CHECKING:
     from stedi.engine import Engine
@@ -44,17 +45,19 @@ class Run:
     """The record of one run: what was asked, then what each step found."""
 
     lake: Storage
-    landing: Storage
+    landing: LandingPlace
     strict: bool = False
     force: bool = False
     memory_limit: str | None = None
     parameters: Parameters = field(default_factory=Parameters)
+    is_forget: bool = False
     progress: Progress = silent
     trace: Callable[[str], None] | None = None
 
     started: float = field(default_factory=time.perf_counter)
     resources: ExitStack = field(default_factory=ExitStack)
     published: Manifest | None = None
+    tombstones: Tombstones = NOBODY
     listings: dict[str, Listing] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
@@ -132,6 +135,7 @@ class Run:
                     dict(sorted(rest.items(), key=lambda item: -item[1].size)),
                     workspace,
                     remembered,
+                    tombstones=self.tombstones,
                     fetched=lambda feed: partial(self._fetching, feed),
                 )
             else:
@@ -141,6 +145,7 @@ class Run:
                     self.listings[name],
                     workspace,
                     remembered.get(name),
+                    tombstones=self.tombstones,
                     fetched=partial(self._fetching, name),
                 )
         return self.landed[name]

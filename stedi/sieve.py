@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from io import BufferedIOBase
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from stedi import rule
 from stedi.contracts import Column, Table
 from stedi.errors import EnvironmentFault
 from stedi.storage import faults
+
+if TYPE_CHECKING:
+    from stedi.mentions import Mentions
 
 __all__ = ["BadLine", "Judge", "Sieved", "sieve"]
 
@@ -44,11 +47,15 @@ class BadLine:
 
 @dataclass(slots=True)
 class Sieved:
-    """What a file held: good rows, bad lines by reason, keys that no contract knows."""
+    """What a file held: good rows, bad lines by reason, keys that no contract knows, whose lines were passed over.
+
+    `forgotten` holds the numbers of the lines of forgotten customers, which are neither good nor bad any more.
+    """
 
     rows: int = 0
     reasons: Counter[str] = field(default_factory=Counter)
     unknown_keys: set[str] = field(default_factory=set)
+    forgotten: list[int] = field(default_factory=list)
 
 
 class _ColumnCheck:
@@ -100,8 +107,12 @@ class Judge:
         return reason
 
 
-def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], None]) -> Sieved:
+def sieve(
+    judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], None], mentions: Mentions | None = None
+) -> Sieved:
     """Read one file to its end: each good line goes to `good`, trimmed, each other one to `bad`.
+
+    A line of somebody forgotten, as `mentions` knows it, goes nowhere.
 
     Blank lines and a byte order mark at the start are read as if they were not there. Raises EnvironmentFault where
     the file cannot be read to its end.
@@ -112,8 +123,13 @@ def sieve(judge: Judge, file: Path, good: IO[bytes], bad: Callable[[BadLine], No
         text = line.strip(_TRIM)
         if not text and not cut:
             continue
+        if mentions is not None and mentions.owns(text):
+            found.forgotten.append(number)
+            continue
         reason = "too_long" if cut or len(text) > _LONGEST else judge.reason(text, found.unknown_keys)
-        if reason is None:
+        if reason is not None and mentions is not None and mentions.in_bad(line):
+            found.forgotten.append(number)
+        elif reason is None:
             good.write(text + b"\n")
             found.rows += 1
         else:

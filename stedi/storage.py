@@ -24,7 +24,7 @@ from stedi.finding import Finding
 if TYPE_CHECKING:
     from stedi.s3.ranges import RangeFileSystem
 
-__all__ = ["Entry", "LocalStorage", "Options", "Storage", "faults", "open_storage"]
+__all__ = ["Entry", "LandingPlace", "LocalStorage", "Options", "Storage", "faults", "open_storage"]
 
 NOT_A_FILE = "not a file"
 """The version of a pipe, socket or device: nothing to read."""
@@ -59,31 +59,47 @@ class Options:
     break_lock: bool = False  # a lock that is held is respected
 
 
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """What became of replaced versions: how many were `removed`, and why others may be there yet, "" for none."""
+
+    removed: int = 0
+    kept: str = ""
+
+
 Fetched = Callable[[int, int], None]
 """Told how many bytes are fetched, and of how many."""
 
 
-class Storage(Protocol):
-    """What a build needs of the place a lake or its landing data are in."""
+class LandingPlace(Protocol):
+    """What a build needs of the place its landing data are in: to list files and to read them."""
 
     uri: str
     options: Options
+
+    def exists(self) -> bool:
+        """Return whether the place is there: a folder, a bucket."""
+        ...
+
+    def list(self, prefix: str) -> list[Entry]:
+        """Return every file below a prefix, in nested folders too, sorted by path; none where there is none."""
+        ...
+
+    def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
+        """Return, by path, files on this machine with the content of these; EnvironmentFault where one has changed."""
+        ...
+
+
+class Storage(LandingPlace, Protocol):
+    """What a build needs of the place a lake is in, and a forget of that of the landing data."""
 
     @property
     def filesystem(self) -> RangeFileSystem | None:
         """What DuckDB reads `location`s through, None where they are local."""
         ...
 
-    def exists(self) -> bool:
-        """Return whether the place is there: a folder, a bucket."""
-        ...
-
     def look(self) -> list[Finding]:
         """Look at whether a lake can be here, and what it would take; raises nothing for what is wrong."""
-        ...
-
-    def list(self, prefix: str) -> list[Entry]:
-        """Return every file below a prefix, in nested folders too, sorted by path; none where there is none."""
         ...
 
     def stat(self, path: str) -> Entry | None:
@@ -98,10 +114,6 @@ class Storage(Protocol):
         """Replace a small file in one step, durably."""
         ...
 
-    def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
-        """Return, by path, files on this machine with the content of these; EnvironmentFault where one has changed."""
-        ...
-
     def local(self, path: str) -> Path:
         """Return a path on this machine that holds the content of a file."""
         ...
@@ -112,6 +124,10 @@ class Storage(Protocol):
 
     def workspace(self, path: str) -> Path:
         """Make a private folder on this machine whose files `stage` and `move` can put in place."""
+        ...
+
+    def version_of(self, file: Path) -> str:
+        """Return the version a file of a workspace will have once it is put in place, as far as that is known."""
         ...
 
     def stage(self, paths: Sequence[str]) -> None:
@@ -132,6 +148,17 @@ class Storage(Protocol):
 
     def clear(self, path: str) -> None:
         """Remove a folder with all below it, workspaces and what was never finished included."""
+        ...
+
+    def clear_fetched(self) -> None:
+        """Remove what this machine keeps of files it fetched from here."""
+        ...
+
+    def purge(self, paths: Sequence[str], beside: Sequence[str] = ()) -> Purged:
+        """Remove the versions of files, and of all below folders (`a/b/`), that were replaced or deleted.
+
+        Those below the folders `beside` are counted only. It raises nothing: what is kept is said.
+        """
         ...
 
     def lock(self, path: str, holder: str) -> contextlib.AbstractContextManager[None]:
@@ -293,6 +320,16 @@ class LocalStorage:
 
     def stage(self, paths: Sequence[str]) -> None:
         pass  # a workspace is in the lake
+
+    def version_of(self, file: Path) -> str:
+        with faults(f"cannot read {file}"):
+            return _version(file.stat())
+
+    def clear_fetched(self) -> None:
+        pass  # nothing is fetched
+
+    def purge(self, paths: Sequence[str], beside: Sequence[str] = ()) -> Purged:
+        return Purged()  # a folder has no other versions
 
     def workspace(self, path: str) -> Path:
         folder = self._at(path)

@@ -271,10 +271,10 @@ def _ledger(work: _Verification) -> None:
         for feed, (kept, dropped, why) in ledger_of(_relations(work)).items():
             work.count("ledger")
             record = next(r for name, r in work.manifest.feeds.items() if TABLES[name].feed == feed)
-            lines = record.rows + record.quarantined
-            found = LedgerRecord(feed, lines, kept, dropped, why, record.quarantined)
+            all_dropped = dropped + record.forgotten
+            found = LedgerRecord(feed, record.lines, kept, all_dropped, why, record.quarantined, record.forgotten)
             work.report.ledger.append(found)
-            if lines != kept + dropped + record.quarantined:
+            if record.lines != kept + all_dropped + record.quarantined:
                 work.problem(f"ledger does not balance: {found}")
             if found not in work.manifest.ledger:
                 said = next((str(entry) for entry in work.manifest.ledger if entry.feed == feed), "nothing")

@@ -29,6 +29,8 @@ COMMANDS = {
     "glue athena": "Run a query in Athena, and say what it scanned and about what that costs.",
     "glue run": "Run the released jobs in AWS, all or those named, and follow them.",
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
+    "privacy": "Personal data: proof that they are where they belong, and their erasure.",
+    "privacy forget": "Erase a customer from landing data and tables, for good.",
     "parity": "Whether Glue jobs give the tables that the zone SQL gives.",
     "parity run": "Run the Glue jobs and compare their tables with those of the zones' SQL.",
     "parity diff": "Compare two tables, row by row, and say why they differ.",

@@ -203,6 +203,7 @@ def _document(run: Run, parts: Mapping[str, float]) -> dict[str, Any]:
                 "kept": entry.kept,
                 "dropped": entry.dropped,
                 "why": entry.why,
+                "forgotten": entry.forgotten,
                 "quarantined": entry.quarantined,
             }
             for entry in manifest.ledger

@@ -36,6 +36,11 @@ class _Shown:
     def __exit__(self, *_: object) -> None:
         self._resources.close()
 
+    def pause(self) -> None:
+        """Take the bar away, as for a question; it comes back with what is told next."""
+        self._resources.close()
+        self._bar = None
+
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
 

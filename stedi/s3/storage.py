@@ -25,8 +25,9 @@ from stedi.s3.crew import Crew
 from stedi.s3.errors import NO_BUCKET_FIX, code_of, explained
 from stedi.s3.fetch import Fetch
 from stedi.s3.lock import Lock
+from stedi.s3.old_versions import purge
 from stedi.s3.upload import upload
-from stedi.storage import Entry, Fetched, Options, faults, make_private_folder
+from stedi.storage import Entry, Fetched, Options, Purged, faults, make_private_folder
 
 if TYPE_CHECKING:
     from stedi.s3.ranges import RangeFileSystem
@@ -176,6 +177,21 @@ class S3Storage:
         self._see_lock()
         Crew(functools.partial(put, path) for path in paths).work(min(len(paths), FILES_AT_ONCE))
         self._see_lock()
+
+    def version_of(self, file: Path) -> str:
+        # of an object put or copied as a whole and encrypted by S3's own keys, or not at all
+        with faults(f"cannot read {file}"), file.open("rb") as stream:
+            return hashlib.file_digest(stream, functools.partial(hashlib.md5, usedforsecurity=False)).hexdigest()
+
+    def clear_fetched(self) -> None:
+        self.cache.clear(self.bucket)
+
+    def purge(self, paths: Sequence[str], beside: Sequence[str] = ()) -> Purged:
+        try:
+            with self._explained(self.uri):
+                return purge(functools.partial(self._call, **self._payer), self.uri, self._root, paths, beside)
+        except EnvironmentFault as fault:
+            return Purged(0, f"{self.uri}: may keep old versions of erased objects, and cannot say so: {fault.message}")
 
     def make_ready(self, path: str) -> None:
         pass  # whether one may put an object shows when it is staged

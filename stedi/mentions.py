@@ -1,0 +1,99 @@
+"""Whether a landing line is of somebody who is forgotten: a good one by its email or device, a bad one by its words.
+
+A bad line is no row, so nothing says whose it is but what stands in it. Every word of it and every text in quotes is
+held against the tombstones. While a customer is being forgotten more is known of them: then also their name and phone
+number count, unless the line has the email of somebody else in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator
+
+from stedi.contracts import Table
+from stedi.tombstones import Tombstones, normal, subject
+
+__all__ = ["Mentions"]
+
+_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)")
+_TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
+_BETWEEN = re.compile(r"[\s\"'<>(),;:{}\[\]=|\\/?&]+")
+_EMAIL = re.compile(r"\w@\w")
+
+
+class Mentions:
+    """Asked of the lines of one feed: are they of somebody forgotten?
+
+    `email` and `values` are what is known of the customer who is being forgotten, besides the tombstones.
+    """
+
+    def __init__(self, feed: Table, tombstones: Tombstones, email: str = "", values: Collection[str] = ()) -> None:
+        self._tombstones = tombstones
+        self._column, self._is_customer = subject(feed)
+        self._email = _phrase([email]) if email else None
+        self._values = _phrase(values) if values else None
+        self._known: dict[str, bool] = {}
+
+    def owns(self, line: bytes) -> bool:
+        """Return whether a line, if it is a row, is one of theirs."""
+        try:
+            found = json.loads(line)
+        except (ValueError, RecursionError):
+            return False
+        value = found.get(self._column) if isinstance(found, dict) else None
+        return isinstance(value, str) and self._has(value)
+
+    def in_bad(self, line: bytes) -> bool:
+        """Return whether a line that is no row names somebody forgotten."""
+        text = line.decode(errors="replace")
+        texts = [text, _unescaped(text)] if "\\" in text else [text]
+        if any(self._has(word) for text in texts for word in set(_words(text))):
+            return True
+        plain = [normal(text) for text in texts]
+        if self._email and any(map(self._email.search, plain)):
+            return True
+        values = self._values
+        return values is not None and any(values.search(text) and not _EMAIL.search(text) for text in plain)
+
+    def _has(self, value: str) -> bool:
+        found = self._known.get(value)
+        if found is None:
+            tombstones = self._tombstones
+            found = tombstones.has_customer(value) if self._is_customer else self._has_either(value)
+            if len(self._known) < _REMEMBERED:
+                self._known[value] = found
+        return found
+
+    def _has_either(self, value: str) -> bool:
+        return self._tombstones.has_device(value) or ("@" in value and self._tombstones.has_customer(value))
+
+
+_REMEMBERED = 1_000_000
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield what may be a value: each text in quotes, and each word, with and without a full stop at its end."""
+    yield from (found[0] or found[1] for found in _TEXT.findall(text))
+    for word in _BETWEEN.split(text):
+        if word:
+            yield word
+            if word.endswith("."):
+                yield word.rstrip(".")
+
+
+def _unescaped(text: str) -> str:
+    """Return a text with the escapes of JSON undone as far as they tell a value: those of letters, not of blanks."""
+
+    def plain(found: re.Match[str]) -> str:
+        if found[1]:
+            return chr(int(found[1], 16))
+        return found[2] if found[2] in '"\\/' else " "
+
+    return _ESCAPED.sub(plain, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _phrase(values: Collection[str]) -> re.Pattern[str]:
+    """Return the expression that finds one of some values in a text, but not as a part of a longer one."""
+    found = "|".join(re.escape(normal(value)) for value in sorted(values))
+    return re.compile(rf"(?<![\w.+%-])(?:{found})(?!\w|[.-]\w)")

@@ -1,0 +1,102 @@
+"""What a forget does not reach, looked for as far as that can be and said plainly: names of files, other files, copies.
+
+What is said of a file is its path, without an email that may be in it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+
+from stedi.listing import Listing
+from stedi.manifest import TableRecord
+from stedi.masking import hide_emails
+from stedi.storage import Entry, Storage
+from stedi.tombstones import normal
+
+__all__ = ["remains_of"]
+
+_BLOCK = 1 << 20
+
+
+def remains_of(
+    landing: Storage,
+    listings: Iterable[Listing],
+    files: Collection[Entry],
+    email: str | None,
+    tables: Mapping[str, TableRecord],
+) -> list[str]:
+    """Return what whoever erases a customer has to look after by hand."""
+    listings = list(listings)
+    notes = [] if email is None else [*_named(landing, listings, email), *_in_others(landing, listings, email)]
+    linked = [path for path, file in landing.fetch(list(files)).items() if file.stat().st_nlink > 1]
+    if linked:
+        notes.append(f"{_shown(landing, linked)}: has other names (hard links), which keep the lines")
+    if not _fits(landing, tables):
+        notes.append(
+            f"{landing.uri}/expected.json: names counts from before; `stedi verify` holds the tables against them"
+        )
+    return notes + _private_folders()
+
+
+def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
+    paths = [path for listing in listings for path in (*(f.path for f in listing.files), *listing.left)]
+    named = [path for path in paths if normal(email) in normal(path)]
+    return [f"{_shown(landing, named)}: has the email in its name; rename it"] if named else []
+
+
+def _in_others(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
+    """Look into the files that builds leave alone, as they are; what is packed or encoded there is not found."""
+    found = []
+    for path in (path for listing in listings for path in listing.left):
+        entry = landing.stat(path)
+        if entry is not None and _holds(landing.fetch([entry])[path], normal(email)):
+            found.append(path)
+    return [f"{_shown(landing, found)}: is no landing file, and holds the email; look after it"] if found else []
+
+
+def _holds(file: Path, wanted: str) -> bool:
+    if not file.is_file():
+        return False
+    with file.open("rb") as stream:
+        rest = ""
+        while block := stream.read(_BLOCK):
+            text = rest + block.decode(errors="replace")
+            if wanted in normal(text):
+                return True
+            rest = text[-2 * len(wanted) :]
+    return False
+
+
+def _shown(landing: Storage, paths: list[str]) -> str:
+    others = f" and {len(paths) - 1:,} others" if len(paths) > 1 else ""
+    return f"{landing.uri}/{hide_emails(paths[0])}{others}"
+
+
+def _fits(landing: Storage, tables: Mapping[str, TableRecord]) -> bool:
+    """Return whether the expected counts beside the landing data, if there are any, are those of the tables."""
+    data = landing.read("expected.json")
+    try:
+        expected = json.loads(data) if data else {}
+    except ValueError:
+        return True
+    return not isinstance(expected, dict) or all(
+        expected.get(n, table.rows) == table.rows for n, table in tables.items()
+    )
+
+
+def _private_folders() -> list[str]:
+    """Look for the private folders of commands that were killed: good lines and spill may be in them."""
+    mine = getattr(os, "getuid", lambda: None)()
+    folders = [
+        folder
+        for folder in Path(tempfile.gettempdir()).glob("stedi-*")
+        if folder.is_dir() and not folder.is_symlink() and mine in (None, folder.stat().st_uid)
+    ]
+    if not folders:
+        return []
+    what = f"{len(folders)} folders stedi-* of commands that run now, or were killed"
+    return [f"{folders[0].parent}: {what}; remove those of killed ones, they may hold landing lines"]
