@@ -1,7 +1,6 @@
 """A build that is killed, at every step of its publish and at random times, leaves the old lake or the new one.
 
-Every kill is real: a process ends at once, in the middle of what it does, and another one goes on from there. To be
-fast the processes are forked from one that has imported everything and opened nothing.
+Another process goes on from what each has left.
 """
 
 from __future__ import annotations
@@ -9,15 +8,11 @@ from __future__ import annotations
 import random
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from os import kill
 from pathlib import Path
 
 import pytest
+from victims import Victims
 
 from stedi.build import build
 from stedi.errors import EnvironmentFault
@@ -32,57 +27,13 @@ DECISIVE = "move _stedi/staging/journal.json"
 
 Content = dict[str, tuple[str, list[str]]]
 
-SERVER = """
-import os, sys, traceback
-from pathlib import Path
-import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, filelock
+WORK = """
 from stedi.build import build
 from stedi.publish import settle
-from stedi.storage import LocalStorage
-
-def half_written(storage, path, data):
-    file = storage.local(path)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.with_name(file.name + ".partial").write_bytes(data[: len(data) // 2])
-
-def half_moved(storage, source, target):
-    storage.local(target).parent.mkdir(parents=True, exist_ok=True)
-
-def half_deleted(storage, path):
-    pass
-
-def half_cleared(storage, path):
-    folder = storage.local(path)
-    files = sorted(file for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
-    for file in files[::2]:
-        file.unlink()
-
-def dying(method, halfway, name):
-    def step(self, *values):
-        self.steps += 1
-        now = self.steps == self.last
-        if now:
-            print(f"{name} {values[0]}", flush=True)
-        if now and self.moment == "before":
-            os._exit(9)
-        if now and self.moment == "halfway":
-            halfway(self, *values)
-            os._exit(9)
-        method(self, *values)
-        if now:
-            os._exit(9)
-    return step
-
-class Dying(LocalStorage):
-    steps = 0
-    write = dying(LocalStorage.write, half_written, "write")
-    move = dying(LocalStorage.move, half_moved, "move")
-    delete = dying(LocalStorage.delete, half_deleted, "delete")
-    clear = dying(LocalStorage.clear, half_cleared, "clear")
 
 def work(action, lake, landing, other, last, moment):
     storage = Dying(Path(lake))
-    storage.last, storage.moment = int(last), moment
+    Dying.last, Dying.moment = int(last), moment
     if action == "settle":
         settle(storage)
     elif action == "build":
@@ -90,71 +41,13 @@ def work(action, lake, landing, other, last, moment):
     while action == "build for ever":
         build(lake, landing, force=True, pseudonym_key="key")
         build(lake, other, force=True, pseudonym_key="key")
-
-for line in sys.stdin:
-    child = os.fork()
-    if child == 0:
-        try:
-            work(*line.rstrip("\\n").split("\\t"))
-            os._exit(0)
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-    print(child, flush=True)
-    _, status = os.waitpid(child, 0)
-    print("ended", os.waitstatus_to_exitcode(status), flush=True)
 """
-"""Forks a process for each line it is told: action, lake, landing, other landing, last step, moment."""
-
-
-class Victims:
-    """The processes that are killed."""
-
-    def __init__(self) -> None:
-        self._server = subprocess.Popen(
-            [sys.executable, "-W", "error", "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-
-    def close(self) -> None:
-        assert self._server.stdin
-        assert self._server.stdout
-        self._server.stdin.close()
-        self._server.wait(20)
-        self._server.stdout.close()
-
-    def _read(self) -> str:
-        assert self._server.stdout
-        line = self._server.stdout.readline()
-        assert line, "the server has died"
-        return line.rstrip("\n")
-
-    def start(self, *words: object) -> None:
-        assert self._server.stdin
-        self._server.stdin.write("\t".join(map(str, words)) + "\n")
-        self._server.stdin.flush()
-
-    def step(self, action: str, lake: Path, landing: Path, last: int, moment: str) -> str:
-        """Have a process die at its step number `last`; return what the step was, "" where it came to its end."""
-        self.start(action, lake, landing, "-", last, moment)
-        lines = [self._read()]
-        while not lines[-1].startswith("ended"):
-            lines.append(self._read())
-        steps = [line for line in lines if not line.isdigit() and not line.startswith("ended")]
-        assert lines[-1] == ("ended 9" if steps else "ended 0")
-        return steps[0] if steps else ""
-
-    def kill_after(self, seconds: float, lake: Path, one: Path, other: Path) -> None:
-        """Kill a process that builds from one landing folder and the other in turn, for ever."""
-        self.start("build for ever", lake, one, other, 0, "-")
-        pid = int(self._read())
-        time.sleep(seconds)
-        kill(pid, signal.SIGKILL)
-        assert self._read() == f"ended {-signal.SIGKILL}"
+"""Of the processes that are killed: action, lake, landing, other landing, last step, moment."""
 
 
 @pytest.fixture(scope="module")
 def victims() -> Iterator[Victims]:
-    found = Victims()
+    found = Victims(WORK)
     yield found
     found.close()
 
@@ -245,7 +138,7 @@ def test_killed_at_each_step_of_a_build(world: World, victims: Victims, before: 
     states: list[str] = []
     while True:
         world.reset(empty=before == "none")
-        step = victims.step("build", world.lake, world.new_landing, len(steps) + 1, moment)
+        step = victims.step("build", world.lake, world.new_landing, "-", len(steps) + 1, moment)
         if not step:
             break
         steps.append(step)
@@ -266,7 +159,7 @@ def test_killed_at_each_step_of_the_recovery(world: World, victims: Victims, mom
     world.reset(empty=False)
     last = 1
     # stopped with the journal in place and nothing moved
-    while victims.step("build", world.lake, world.new_landing, last, "after") != DECISIVE:
+    while victims.step("build", world.lake, world.new_landing, "-", last, "after") != DECISIVE:
         world.reset(empty=False)
         last += 1
     stopped = world.folder / "stopped"
@@ -275,7 +168,7 @@ def test_killed_at_each_step_of_the_recovery(world: World, victims: Victims, mom
     while True:
         shutil.rmtree(world.lake, ignore_errors=True)
         shutil.copytree(stopped, world.lake)
-        step = victims.step("settle", world.lake, world.new_landing, len(steps) + 1, moment)
+        step = victims.step("settle", world.lake, world.new_landing, "-", len(steps) + 1, moment)
         if not step:
             break
         steps.append(step)
@@ -292,7 +185,9 @@ def test_killed_at_random_times(world: World, victims: Victims, seed: int) -> No
     states = ["old"]
     longest = 0.3
     for turn in range(RANDOM_KILLS // 2):
-        victims.kill_after(times.uniform(0.01, longest), world.lake, world.new_landing, world.old_landing)
+        victims.kill_after(
+            times.uniform(0.01, longest), "build for ever", world.lake, world.new_landing, world.old_landing, 0, "-"
+        )
         states.append(world.whole(turn))
         # about half of the kills shall come after a build: how long that takes depends on the machine
         longest *= 0.8 if states[-1] != states[-2] else 1.25
