@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from os import kill
 
 __all__ = ["Victims"]
@@ -121,10 +122,13 @@ class Victims:
         assert lines[-1] == ("ended 9" if steps else "ended 0")
         return steps[0] if steps else ""
 
-    def kill_after(self, seconds: float, *words: object) -> None:
-        """Kill a process that works for ever, after some seconds."""
+    def kill_after(self, seconds: float, *words: object) -> bool:
+        """Kill a process after some seconds; return whether it was there yet to be killed."""
         self.start(*words)
         pid = int(self._read())
         time.sleep(seconds)
-        kill(pid, signal.SIGKILL)
-        assert self._read() == f"ended {-signal.SIGKILL}"
+        with suppress(ProcessLookupError):
+            kill(pid, signal.SIGKILL)
+        ended = self._read()
+        assert ended in ("ended 0", f"ended {-signal.SIGKILL}")
+        return ended != "ended 0"

@@ -185,7 +185,7 @@ def test_killed_at_random_times(world: World, victims: Victims, seed: int) -> No
     states = ["old"]
     longest = 0.3
     for turn in range(RANDOM_KILLS // 2):
-        victims.kill_after(
+        assert victims.kill_after(
             times.uniform(0.01, longest), "build for ever", world.lake, world.new_landing, world.old_landing, 0, "-"
         )
         states.append(world.whole(turn))
