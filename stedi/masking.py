@@ -6,11 +6,7 @@ import re
 
 from stedi.contracts import TABLES
 
-<<<<<<< HEAD
-__all__ = ["mask", "mask_emails", "mask_key", "scrub"]
-=======
-__all__ = ["hide_emails", "mask", "mask_key", "scrub"]
->>>>>>> a33f8b9 (A customer is forgotten: landing files, quarantine and tables without their lines under one journal, tombstones for what lands late)
+__all__ = ["mask", "mask_emails", "mask_key", "mask_path", "scrub"]
 
 _EMAIL = re.compile(r"[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
 _PATH_EMAIL = re.compile(r"[^\s\"'<>(),;:/\\=]+(?:@|%40)[^\s\"'<>(),;:/\\=]+")
@@ -36,15 +32,14 @@ def mask_key(key: str) -> str:
     return key if key.lower() in _COLUMNS or _NAME.fullmatch(key) else mask(key)
 
 
-<<<<<<< HEAD
 def mask_emails(text: str) -> str:
     """Return a text without anything like an email."""
     return _EMAIL.sub("***", text)
-=======
-def hide_emails(text: str) -> str:
+
+
+def mask_path(text: str) -> str:
     """Return a text, as a path, without anything in it that looks like an email."""
     return _PATH_EMAIL.sub("***", text)
->>>>>>> a33f8b9 (A customer is forgotten: landing files, quarantine and tables without their lines under one journal, tombstones for what lands late)
 
 
 def scrub(message: str) -> str:

@@ -16,11 +16,7 @@ from pathlib import Path
 from stedi.errors import UsageError
 from stedi.storage import faults
 
-<<<<<<< HEAD
-__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "MOST_KEY_BYTES", "Parameters", "read_key"]
-=======
-__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "Parameters", "is_random", "read_key"]
->>>>>>> a33f8b9 (A customer is forgotten: landing files, quarantine and tables without their lines under one journal, tombstones for what lands late)
+__all__ = ["KEY_VARIABLE", "MAX_CLOCK_SKEW_MS", "MOST_KEY_BYTES", "Parameters", "is_random", "read_key"]
 
 KEY_VARIABLE = "STEDI_PSEUDONYM_KEY"
 """The environment variable that holds the key itself, for who has no file of it."""

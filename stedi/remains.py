@@ -13,7 +13,7 @@ from pathlib import Path
 
 from stedi.listing import Listing
 from stedi.manifest import TableRecord
-from stedi.masking import hide_emails
+from stedi.masking import mask_path
 from stedi.storage import Entry, Storage
 from stedi.tombstones import normal
 
@@ -73,7 +73,7 @@ def _holds(file: Path, wanted: str) -> bool:
 
 def _shown(landing: Storage, paths: list[str]) -> str:
     others = f" and {len(paths) - 1:,} others" if len(paths) > 1 else ""
-    return f"{landing.uri}/{hide_emails(paths[0])}{others}"
+    return f"{landing.uri}/{mask_path(paths[0])}{others}"
 
 
 def _fits(landing: Storage, tables: Mapping[str, TableRecord]) -> bool:

@@ -25,6 +25,7 @@ PAGES = (
     "docs/lakehouse.md",
     "docs/build.md",
     "docs/s3.md",
+    "docs/privacy.md",
     "docs/aws.md",
     "CONTRIBUTING.md",
     "CHANGELOG.md",

@@ -14,7 +14,7 @@ from stedi.contracts import TABLES
 from stedi.errors import CheckFailed, UsageError
 from stedi.forget import Forgetting
 from stedi.forget import forget as forget_customer
-from stedi.masking import hide_emails
+from stedi.masking import mask_path
 from stedi.parameters import read_key
 from stedi.storage import Options
 
@@ -137,7 +137,7 @@ def _print(found: Forgetting) -> None:
     if not found.tables:
         return
     person = found.person
-    rows = [("landing file", shown(hide_emails(path)), f"{count:,}", "") for path, count in found.lines.items()]
+    rows = [("landing file", shown(mask_path(path)), f"{count:,}", "") for path, count in found.lines.items()]
     rows += [("quarantine", feed, f"{count:,}", "") for feed, count in found.quarantined.items() if count]
     rows += [(TABLES[name].zone, name, f"{was - now:,}", f"{now:,}") for name, (was, now) in found.tables.items()]
     print_table(("where", "what", "goes", "stays"), rows, right=("goes", "stays"))
@@ -179,7 +179,7 @@ def _document(found: Forgetting, *, dry_run: bool) -> dict[str, Any]:
             "claimed": len(person.claimed),
             "unproven": person.unproven,
         },
-        "lines": {hide_emails(path): count for path, count in found.lines.items()},
+        "lines": {mask_path(path): count for path, count in found.lines.items()},
         "quarantined": found.quarantined,
         "tables": {name: {"before": was, "after": now} for name, (was, now) in found.tables.items()},
         "old_versions": found.old_versions,
