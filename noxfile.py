@@ -60,10 +60,10 @@ def minimums(session: nox.Session) -> None:
 
 @nox.session
 def deep(session: nox.Session) -> None:
-    """Fuzz the reading rule with a million lines; kill at every step, and fetch 10,000 objects, on S3."""
+    """Fuzz the reading rule with a million lines; kill builds and forgets at every step; fetch 10,000 objects on S3."""
     session.install("-e", ".", *group("test"))
-    deep = {"STEDI_FUZZ_LINES": "1000000", "STEDI_S3_DEEP": "1"}
-    session.run("pytest", "-n", "auto", "tests/property", "tests/s3", *session.posargs, env=deep)
+    deep = {"STEDI_FUZZ_LINES": "1000000", "STEDI_S3_DEEP": "1", "STEDI_FORGET_DEEP": "1"}
+    session.run("pytest", "-n", "auto", "tests/property", "tests/s3", "tests/privacy", *session.posargs, env=deep)
 
 
 @nox.session(name="parity-deep")

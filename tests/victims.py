@@ -42,7 +42,7 @@ def dying(method, halfway, name):
     def step(self, *values):
         Dying.steps += 1
         now = Dying.steps == Dying.last
-        if now:
+        if now or Dying.last < 0:
             print(f"{name} {values[0]}", flush=True)
         if now and Dying.moment == "before":
             os._exit(9)
@@ -114,13 +114,22 @@ class Victims:
 
     def step(self, *words: object) -> str:
         """Have a process die at a step, as its words say; return what the step was, "" where it came to its end."""
+        steps, ended = self._run(*words)
+        assert ended == ("ended 9" if steps else "ended 0")
+        return steps[0] if steps else ""
+
+    def steps(self, *words: object) -> list[str]:
+        """Have a process work to its end, its words saying that -1 is its last step; return all of its steps."""
+        steps, ended = self._run(*words)
+        assert ended == "ended 0"
+        return steps
+
+    def _run(self, *words: object) -> tuple[list[str], str]:
         self.start(*words)
         lines = [self._read()]
         while not lines[-1].startswith("ended"):
             lines.append(self._read())
-        steps = [line for line in lines if not line.isdigit() and not line.startswith("ended")]
-        assert lines[-1] == ("ended 9" if steps else "ended 0")
-        return steps[0] if steps else ""
+        return [line for line in lines if not line.isdigit() and not line.startswith("ended")], lines[-1]
 
     def kill_after(self, seconds: float, *words: object) -> bool:
         """Kill a process after some seconds; return whether it was there yet to be killed."""

@@ -17,7 +17,7 @@ from person import ADA, BOB, START, People, content_of, distances, of, readings,
 
 from stedi.build import build
 from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError, UsageError
-from stedi.forget import forget
+from stedi.forget import Forgetting, forget
 from stedi.lake import Lake
 from stedi.manifest import MANIFEST, Manifest
 from stedi.publish import ERASING, JOURNAL, LOCK
@@ -180,14 +180,19 @@ def test_a_tombstone_is_a_keyed_hash_and_private(people: People, lake: Path) -> 
     assert key not in (lake / MANIFEST).read_text()
 
 
-LOST = {
+def lose_both(lake: Path) -> None:
+    (lake / KEY).unlink()
+    (lake / MANIFEST).unlink()
+
+
+LOST: dict[str, Callable[[Path], object]] = {
     "the key": lambda lake: (lake / KEY).unlink(),
     "another key": lambda lake: (lake / KEY).write_text("0" * 64),
     "an empty key": lambda lake: (lake / KEY).write_text(""),
     "the tombstones": lambda lake: (lake / TOMBSTONES).unlink(),
     "half of the tombstones": lambda lake: (lake / TOMBSTONES).write_text((lake / TOMBSTONES).read_text()[:99]),
     "other tombstones": lambda lake: (lake / TOMBSTONES).write_text('{"format": 1, "key": "x", "forgotten": [7]}'),
-    "the key and the manifest": lambda lake: ((lake / KEY).unlink(), (lake / MANIFEST).unlink()),
+    "the key and the manifest": lose_both,
 }
 
 
@@ -301,9 +306,14 @@ def test_nothing_happens_unless_somebody_says_yes(people: People, lake: Path, st
     code, _, err = stedi("privacy", "forget", EMAIL, "--lake", lake)
     assert code == 2
     assert "--yes" in err
-    asked = []
-    assert not forget(lake, EMAIL, confirm=lambda found: asked.append(found.lines) or False).done
-    assert asked
+    asked: list[dict[str, int]] = []
+
+    def no(found: Forgetting) -> bool:
+        asked.append(found.lines)
+        return False
+
+    assert not forget(lake, EMAIL, confirm=no).done
+    assert asked[0]
     assert snapshot(lake, people.landing) == before
 
 

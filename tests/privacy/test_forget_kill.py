@@ -5,7 +5,9 @@ And in no moment between has landing lost a line of anybody else.
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,6 +24,12 @@ from stedi.tombstones import TOMBSTONES
 from stedi.verify import verify
 
 EMAIL = str(ADA["email"])
+EVERY_STEP = bool(os.environ.get("STEDI_FORGET_DEEP"))
+
+PAIRS = [(place, moment) for moment in ("before", "halfway", "after") for place in ("elsewhere", "inside")]
+PAIRS = PAIRS if EVERY_STEP else PAIRS[::3] + PAIRS[5:]
+"""Where the landing data are, and when in a step a process is killed."""
+
 DECISIVE = "move _stedi/staging/journal.json"
 
 WORK = """
@@ -61,14 +69,19 @@ class World:
         self.was = {path: (self.landing / path).read_bytes() for path in self.people.others}
         self.old = self.tables()
         self._places = [self.landing] if inside else [self.landing, self.lake]
-        for place in self._places:
-            shutil.copytree(place, folder / "was" / place.name)
+        self.keep()
         forget(self.lake, EMAIL, pseudonym_key="key")
         self.new = self.tables()
         self.reset()
 
     def tables(self) -> dict[str, list[str]]:
         return {path: lines for path, (_, lines) in self._read(self.lake).items()}
+
+    def keep(self) -> None:
+        """Have what is there now be that to which `reset` returns."""
+        shutil.rmtree(self.folder / "was", ignore_errors=True)
+        for place in self._places:
+            shutil.copytree(place, self.folder / "was" / place.name)
 
     def reset(self) -> None:
         for place in self._places:
@@ -107,65 +120,76 @@ class World:
         assert not list(self.landing.rglob("*.partial"))
 
 
-@pytest.fixture(params=["elsewhere", "inside"])
+@pytest.fixture
 def world(
     request: pytest.FixtureRequest, tmp_path: Path, read_lake: Callable[[Path], dict[str, tuple[str, list[str]]]]
 ) -> World:
     return World(tmp_path, read_lake, inside=request.param == "inside")
 
 
-@pytest.mark.parametrize("moment", ["before", "halfway", "after"])
+def to_kill_at(steps: list[str]) -> list[int]:
+    """Return the numbers of the steps to kill at: of several that are alike the first and the last, or all of them."""
+    like = [
+        re.sub(r"[^ ]*/(tables|quarantine)/.*|(?<=\.stedi-erasing/).*|(?<=delete )_quarantine/.*", "", step)
+        for step in steps
+    ]
+    ends = {like.index(step) for step in like} | {len(like) - 1 - like[::-1].index(step) for step in like}
+    return [number for number in range(1, len(steps) + 1) if EVERY_STEP or number - 1 in ends]
+
+
+@pytest.mark.parametrize(("world", "moment"), PAIRS, indirect=["world"])
 def test_killed_at_each_step(world: World, victims: Victims, moment: str) -> None:
-    steps: list[str] = []
-    states: list[str] = []
-    while True:
-        world.reset()
-        step = victims.step("forget", world.lake, EMAIL, len(steps) + 1, moment)
-        if not step:
-            break
-        steps.append(step)
-        states.append(world.finish(len(steps)))
-        world.assert_clean_in_the_end()
+    steps = victims.steps("forget", world.lake, EMAIL, -1, "-")
     assert world.finish(0) == "new"
+    states = {}
+    for number in to_kill_at(steps):
+        world.reset()
+        step = victims.step("forget", world.lake, EMAIL, number, moment)
+        assert of_any_build(step) == of_any_build(steps[number - 1])
+        states[number] = world.finish(number)
+        if EVERY_STEP or number % 6 == 0:
+            world.assert_clean_in_the_end()
     decided = steps.index(DECISIVE) + (moment != "after")
-    assert states == ["old"] * decided + ["new"] * (len(steps) - decided)
+    assert states == {number: "old" if number <= decided else "new" for number in states}
     moves = [step for step in steps[steps.index(DECISIVE) + 1 :] if step.startswith("move")]
     landing = len({path for path in world.was if world.was[path] != (world.landing / path).read_bytes()})
     # landing files first, then the tombstones, then everything else, the manifest last
-    assert [step.startswith(f"move {ERASING}/") for step in moves].index(False) == landing
+    assert [step.startswith(f"move {ERASING}/") for step in moves].index(False) == landing == 10
     assert moves[landing : landing + 2] == [f"move _stedi/staging/forgotten.{name}" for name in ("key", "json")]
     assert moves[-1] == "move _stedi/staging/manifest.json"
 
 
-@pytest.mark.parametrize("moment", ["before", "halfway", "after"])
+def of_any_build(step: str) -> str:
+    return re.sub(r"(?<=/staging/)[0-9a-f]{16}", "BUILD", step)
+
+
+@pytest.mark.parametrize(("world", "moment"), PAIRS, indirect=["world"])
 def test_killed_at_each_step_of_the_recovery(world: World, victims: Victims, moment: str) -> None:
-    last = 1
-    while victims.step("forget", world.lake, EMAIL, last, "after") != DECISIVE:
+    last = victims.steps("forget", world.lake, EMAIL, -1, "-").index(DECISIVE) + 1
+    world.reset()
+    assert victims.step("forget", world.lake, EMAIL, last, "after") == DECISIVE
+    world.keep()
+    steps = victims.steps("settle", world.lake, EMAIL, -1, "-")
+    assert len([step for step in steps if step.startswith(f"move {ERASING}/")]) == 10
+    assert world.finish(1) == "new"
+    for number in to_kill_at(steps):
         world.reset()
-        last += 1
-    shutil.rmtree(world.folder / "was")
-    for place in {world.lake, world.landing}:
-        shutil.copytree(place, world.folder / "was" / place.name)
-    steps: list[str] = []
-    while step := victims.step("settle", world.lake, EMAIL, len(steps) + 1, moment):
-        steps.append(step)
-        assert world.finish(len(steps)) == "new"
-        world.reset()
-    assert len([step for step in steps if step.startswith(f"move {ERASING}/")]) == 9
-    assert world.finish(0) == "new"
+        assert victims.step("settle", world.lake, EMAIL, number, moment) == steps[number - 1]
+        assert world.finish(number) == "new"
     world.assert_clean_in_the_end()
 
 
+@pytest.mark.parametrize("world", ["elsewhere"], indirect=True)
 def test_killed_at_random_times(world: World, victims: Victims) -> None:
     times = random.Random(5)
     states: list[str] = []
     longest = 0.6
-    for turn in range(12):
+    for turn in range(50 if EVERY_STEP else 8):
         world.reset()
         killed = victims.kill_after(times.uniform(0.02, longest), "forget", world.lake, EMAIL, 0, "-")
         # about half of the kills shall come too late: how long it takes depends on the machine
         longest *= 1.25 if killed else 0.8
         states.append(world.finish(turn))
         assert killed or states[-1] == "new"
-        world.assert_clean_in_the_end()
+    world.assert_clean_in_the_end()
     assert set(states) == {"old", "new"}
