@@ -159,7 +159,7 @@ class _Reading:
         started = time.perf_counter()
         clean = [file for file, rows in proofs.items() if rows]
         if not self._is_checked:
-            known = [entry for entry in self.listing.files if entry not in self.unproven]
+            known = [entry for entry in self.listing.files if _is_clean(self._known, entry)]
             clean += [self._local[entry.path] for entry in known if self._known[entry.path].rows]
         theirs = _files_of_forgotten(engine, self.listing.feed, clean, self._tombstones)
         self.seconds += time.perf_counter() - started
