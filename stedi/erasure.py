@@ -22,6 +22,7 @@ from stedi.storage import Entry, Fetched, Options, Storage, faults
 __all__ = ["Remade", "WithoutLines", "copy_without", "remake"]
 
 _BLOCK = 1 << 20
+_BOM = b"\xef\xbb\xbf"
 
 
 class _Lines(Protocol):
@@ -105,10 +106,13 @@ def copy_without(source: Path, target: Path, numbers: Collection[int]) -> None:
 
 def _copy(old: _Lines, out: IO[bytes] | gzip.GzipFile, numbers: Collection[int]) -> None:
     wanted = frozenset(numbers)
-    number = 1
+    number, is_first = 1, True
     while piece := old.readline(_BLOCK):  # a line may be longer than memory
         if number not in wanted:
+            if is_first and number > 1 and piece.startswith(_BOM):
+                out.write(b"\n")  # a mark that is at the start of no file makes a bad line, and it stays one
             out.write(piece)
+            is_first = False
         number += piece.endswith(b"\n")
 
 

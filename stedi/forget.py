@@ -305,5 +305,6 @@ class _Work:
         finally:
             with contextlib.suppress(EnvironmentFault):
                 if self.lake.stat(JOURNAL) is None:
-                    self.landing.clear(ERASING)
+                    with contextlib.suppress(EnvironmentFault):
+                        self.landing.clear(ERASING)
                     self.lake.clear(STAGING)

@@ -172,7 +172,7 @@ def s3() -> Iterator[dict[str, str]]:
     )
     client.create_bucket(Bucket="my-bucket")
     yield environment
-    for item in client.list_objects_v2(Bucket="my-bucket")["Contents"]:
+    for item in client.list_objects_v2(Bucket="my-bucket").get("Contents", ()):
         client.delete_object(Bucket="my-bucket", Key=item["Key"])
     client.close()
     server.stop()

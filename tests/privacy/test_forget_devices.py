@@ -69,14 +69,14 @@ def test_a_device_that_records_when_their_phone_does(town: Town, consents: bool)
     town.device("ann's", range(100_000, 100_010))
     town.device("other device 3", range(3000, 3009))
     person = town.forget("ann")
-    assert (person.attributed, person.claimed, person.unproven) == ({"ann's"}, frozenset(), 1)
+    assert (person.attributed, person.claimed, person.unproven) == (frozenset({"ann's"}), frozenset(), 1)
 
 
 def test_a_device_that_only_they_claim(town: Town) -> None:
     town.person("ann", "ann's")
     town.device("ann's", range(100_000, 100_003))
     person = town.forget("ann")
-    assert (person.attributed, person.claimed, person.unproven) == (frozenset(), {"ann's"}, 0)
+    assert (person.attributed, person.claimed, person.unproven) == (frozenset(), frozenset({"ann's"}), 0)
 
 
 def test_a_claim_that_somebody_else_makes_too(town: Town) -> None:
