@@ -62,7 +62,7 @@ def receipts(asked: ParityRun, outcome: Outcome) -> Mapping[str, Receipt]:
         found[name] = Receipt(
             verdict=SAME,
             glue=(side.glue,),
-            scripts=digests(asked.chosen[side.glue].texts),
+            scripts=digests(asked.made[side.glue].texts or asked.chosen[side.glue].texts),
             tables={verdict.table: str(verdict.verdict) for verdict in side.tables},
             versions={**outcome.versions, **side.versions},
             finished=outcome.finished,

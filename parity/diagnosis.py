@@ -49,6 +49,8 @@ _TYPES: dict[str, str] = {
     "GlueArgumentError": "it asks for a job argument that was not given: set it in parity.toml under [arguments]",
     "MemoryError": "it holds more rows in Python than fit into the memory of its process: leave them to Spark",
     "SyntaxError": "it does not parse, so nothing of it can run; Glue 5.1 is Python 3.11, Glue 6.0 is Python 3.13",
+    "NotStarted": "the account has no capacity left (service quotas of Glue), or its connection's subnet no addresses",
+    "ConcurrentRunsExceededException": "another run of the job went on",
     "LandingChanged": "landing data were changed while the jobs ran",
     "TimeoutError": "a loop without an end, or a join that multiplies rows; --timeout gives a job longer",
     "SparkEnded": "it needs more memory than Spark has here: --spark-memory gives it more, --master a cluster",

@@ -28,14 +28,15 @@ _MADE = tuple(table for table in TABLES.values() if table.zone != "landing")
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """Something to say about a line of a script; line 0 is about all of it."""
+    """Something to say about a line of a script; line 0 is about all of it, no script about the whole run."""
 
     script: str
     line: int
     text: str
 
     def __str__(self) -> str:
-        return f"{self.script}:{self.line}: {self.text}" if self.line else f"{self.script}: {self.text}"
+        place = f"{self.script}:{self.line}" if self.line else self.script
+        return f"{place}: {self.text}" if place else self.text
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,7 +168,7 @@ def _settle(asked: ParityRun) -> None:
     assert asked.given is not None
     asked.outcome = Outcome(
         landing=asked.given.storage.uri,
-        jobs="rendered" if jobs.rendered else str(jobs.folder),
+        jobs=_named(asked, jobs),
         rendered=jobs.rendered,
         sides=tuple(asked.sides.values()),
         pairs=asked.pairs,
@@ -182,6 +182,13 @@ def _settle(asked: ParityRun) -> None:
         started=asked.began.isoformat(timespec="seconds"),
         finished=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+
+
+def _named(asked: ParityRun, jobs: Jobs) -> str:
+    """Return what the jobs are called in reports."""
+    if any(made.texts for made in asked.made.values()):
+        return "deployed"
+    return "rendered" if jobs.rendered else str(jobs.folder)
 
 
 def _times(asked: ParityRun) -> Mapping[str, float]:

@@ -11,6 +11,7 @@ import click
 from parity.engines.choice import GLUE, Choice
 from parity.outcome import Outcome
 from stedi.cli.build import default_landing
+from stedi.cli.interrupt import unhurried
 from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
@@ -135,6 +136,8 @@ def run(
         lake=lake,
         keep=keep,
         options=options,
+        unhurried=unhurried,
+        said=note,
     )
     asked = ParityRun(
         default_landing(lake, options) if landing is None else landing,

@@ -44,7 +44,8 @@ class Made:
 
     A table that is not in `tables` was not made. `landing` gives each feed's good rows, which causes are found by;
     `ledger` is the lines, kept, dropped and quarantined of a feed as the left side has them, `counted` its lines and
-    rows as the log of a job has. `seconds` says what took how long.
+    rows as the log of a job has. `texts` are the scripts that made it, where they are not those of the run's jobs, and
+    `seconds` says what took how long.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Made:
     jobs: list[JobReport] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -38,6 +40,8 @@ class Choice:
     lake: str = ""
     keep: bool = False
     options: Options = field(default_factory=Options)
+    unhurried: Callable[[], AbstractContextManager[None]] = nullcontext
+    said: Callable[[str], object] = lambda _: None
 
     def __call__(self, asked: ParityRun, glue: str) -> Engine:
         """Return the right side of a run under a version of Glue."""
@@ -52,12 +56,13 @@ class Choice:
                 asked.chosen[glue],
                 asked.folder / glue,
                 lake=self.lake,
-                options=self.options,
                 keep=self.keep,
                 glue=glue,
                 key=asked.key,
                 timeout=self.timeout,
                 progress=asked.progress,
+                unhurried=self.unhurried,
+                said=self.said,
             )
         from parity.engines.spark import Spark
 

@@ -19,7 +19,7 @@ from stedi.glue.names import Lake
 from stedi.glue.release import Found, Plan, Step, Wanted, merged_job, merged_table
 from stedi.parameters import MOST_KEY_BYTES
 
-__all__ = ["deliver", "look"]
+__all__ = ["deliver", "look", "see_bucket"]
 
 Told = Callable[[str, int, int], object]
 
@@ -32,7 +32,7 @@ def look(aws: Aws, wanted: Wanted, landing: Mapping[str, Path] | None = None) ->
     notes: list[str] = []
     # first who asks: a bucket's HEAD has no body to say that the credentials are what is wrong
     _ = aws.account
-    _see_bucket(aws, wanted.lake)
+    see_bucket(aws, wanted.lake)
     notes += _see_role(aws, wanted.role)
     for uri in dict.fromkeys(job["DefaultArguments"].get(ARGUMENTS["pseudonym_key"]) for job in wanted.jobs.values()):
         notes += _see_key(aws, wanted.lake, uri) if uri else []
@@ -107,7 +107,8 @@ def _script(aws: Aws, lake: Lake, name: str) -> str:
     return hashlib.sha256(aws.body(answer, f"script {name}")).hexdigest() if answer else ""
 
 
-def _see_bucket(aws: Aws, lake: Lake) -> None:
+def see_bucket(aws: Aws, lake: Lake) -> None:
+    """Raise EnvironmentFault where the bucket of a lake is not there, in another region, or another account's."""
     what = f"bucket {lake.bucket}"
     head = aws.find("s3", "head_bucket", what, Bucket=lake.bucket)
     if head is None:

@@ -7,8 +7,8 @@ does not get going, or that takes too long, is stopped. What Glue says of a fail
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +18,7 @@ from stedi.glue.jobs import dag
 from stedi.masking import scrub
 from stedi.settings import nearest
 
-__all__ = ["Run", "chosen", "follow", "stop"]
+__all__ = ["NOT_YET", "SUCCEEDED", "Run", "chosen", "deployed", "follow", "look", "start", "stop"]
 
 POLL = 5.0
 """Seconds between two looks at the runs."""
@@ -31,8 +31,10 @@ PATIENCE = 300.0
 """Seconds that AWS may fail to say how a run stands before nothing more is expected of it."""
 
 SUCCEEDED = "SUCCEEDED"
-_NOT_YET = {"STARTING", "WAITING"}
-_GOING = {*_NOT_YET, "RUNNING", "STOPPING"}
+NOT_YET = frozenset({"STARTING", "WAITING"})
+_GOING = {*NOT_YET, "RUNNING", "STOPPING"}
+
+_LOGS = "--custom-logGroup-prefix"
 
 _CONSOLES = {"aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com"}
 
@@ -41,7 +43,10 @@ Told = Callable[["Run"], object]
 
 @dataclass(slots=True)
 class Run:
-    """One run of a job: `state` as Glue calls it, `seconds` of execution, `error` masked, `log` where to read it."""
+    """One run of a job: `state` as Glue calls it, `seconds` of execution, `log` where to read it.
+
+    `said` is what Glue says of a failure, as it is: it may quote data, so `error` is what may be shown of it.
+    """
 
     job: str
     id: str
@@ -49,13 +54,21 @@ class Run:
     started: float
     seconds: float = 0.0
     dpu_hours: float = 0.0
-    error: str = ""
+    said: str = field(default="", repr=False)
     log: str = ""
+    silent_since: float | None = None
 
     @property
     def goes_on(self) -> bool:
         """Whether it has not ended."""
         return self.state in _GOING
+
+    @property
+    def error(self) -> str:
+        """Why it did not succeed, masked; nothing where it did or goes on."""
+        if self.goes_on or self.state == SUCCEEDED:
+            return ""
+        return scrub(self.said) if self.said else "Glue gives no reason"
 
 
 def chosen(names: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -86,8 +99,7 @@ def follow(
     do so in AWS, unless it stops them. EnvironmentFault where a job is not there, or where runs were stopped because
     they took too long.
     """
-    logs = _logs(aws, list(jobs))
-    follower = _Follower(aws, jobs, logs, told)
+    follower = _Follower(aws, jobs, deployed(aws, jobs), told)
     started, pause = 0, POLL
     try:
         while follower.step(start_timeout):
@@ -104,6 +116,49 @@ def follow(
     return follower.runs
 
 
+def deployed(aws: Aws, jobs: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return jobs as Glue describes them; EnvironmentFault names those that are not there."""
+    answer = aws.call("glue", "batch_get_jobs", "Glue jobs", JobNames=list(jobs))
+    if missing := answer.get("JobsNotFound"):
+        raise EnvironmentFault(
+            f"job {', '.join(missing)}: is not there, in {aws.region}",
+            fix="`stedi glue release` makes it; correct AWS_REGION where it is there",
+        )
+    return {job["Name"]: job for job in answer["Jobs"]}
+
+
+def start(aws: Aws, job: Mapping[str, Any], arguments: Mapping[str, str] | None = None) -> Run:
+    """Start a run of a job as Glue describes it; `arguments`, with their hyphens, go before those the job has."""
+    name = str(job["Name"])
+    given = {"Arguments": dict(arguments)} if arguments else {}
+    found = aws.call("glue", "start_job_run", f"job {name}", JobName=name, **given)
+    run = Run(name, str(found["JobRunId"]), "STARTING", time.monotonic())
+    run.log = _link(aws, run, (job.get("DefaultArguments") or {}).get(_LOGS, "/aws-glue/jobs"))
+    return run
+
+
+def look(aws: Aws, run: Run) -> bool:
+    """See how a run stands, and return whether its state is another than before.
+
+    EnvironmentFault where AWS does not say so for PATIENCE; a moment without an answer is none.
+    """
+    try:
+        found = aws.call("glue", "get_job_run", f"job {run.job}", JobName=run.job, RunId=run.id)["JobRun"]
+    except EnvironmentFault as fault:
+        now = time.monotonic()
+        run.silent_since = run.silent_since or now
+        if not is_passing(fault) or now - run.silent_since > PATIENCE:
+            fault.fix += f"; the run goes on in AWS: {run.id}"
+            raise
+        return False
+    run.silent_since = None
+    before, run.state = run.state, str(found["JobRunState"])
+    run.seconds = float(found.get("ExecutionTime") or 0)
+    run.dpu_hours = float(found.get("MaxCapacity") or 0) * run.seconds / 3600
+    run.said = str(found.get("ErrorMessage") or "")
+    return run.state != before
+
+
 def stop(aws: Aws, runs: Sequence[Run]) -> None:
     """Stop runs; one that has just ended is no error."""
     for run in runs:
@@ -113,14 +168,15 @@ def stop(aws: Aws, runs: Sequence[Run]) -> None:
 class _Follower:
     """The runs as they are, and what comes next."""
 
-    def __init__(self, aws: Aws, jobs: Mapping[str, tuple[str, ...]], logs: Mapping[str, str], told: Told) -> None:
+    def __init__(
+        self, aws: Aws, jobs: Mapping[str, tuple[str, ...]], described: Mapping[str, Mapping[str, Any]], told: Told
+    ) -> None:
         self.runs: list[Run] = []
         self._aws = aws
         self._waiting = dict(jobs)
-        self._logs = logs
+        self._described = described
         self._told = told
         self._began = time.monotonic()
-        self._silent_since: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -132,12 +188,14 @@ class _Follower:
     def step(self, start_timeout: float) -> bool:
         """Look at every run that goes on, start what can be; return whether anything goes on."""
         for run in self.going():
-            self._look(run)
-            if run.state in _NOT_YET and time.monotonic() - run.started > start_timeout:
+            if look(self._aws, run):
+                self._told(run)
+            if run.state in NOT_YET and time.monotonic() - run.started > start_timeout:
                 raise self._stuck(run, start_timeout)
         for job in list(self._ready()):
             del self._waiting[job]
-            self._start(job)
+            self.runs.append(start(self._aws, self._described[job]))
+            self._told(self.runs[-1])
         return bool(self.going())
 
     def too_long(self, timeout: float) -> EnvironmentFault:
@@ -150,33 +208,6 @@ class _Follower:
         done = {run.job for run in self.runs if run.state == SUCCEEDED}
         if all(run.goes_on or run.state == SUCCEEDED for run in self.runs):
             yield from (job for job, before in self._waiting.items() if done.issuperset(before))
-
-    def _start(self, job: str) -> None:
-        found = self._aws.call("glue", "start_job_run", f"job {job}", JobName=job)
-        run = Run(job, str(found["JobRunId"]), "STARTING", time.monotonic())
-        run.log = self._link(run)
-        self.runs.append(run)
-        self._told(run)
-
-    def _look(self, run: Run) -> None:
-        try:
-            found = self._aws.call("glue", "get_job_run", f"job {run.job}", JobName=run.job, RunId=run.id)["JobRun"]
-        except EnvironmentFault as fault:
-            now = time.monotonic()
-            self._silent_since = self._silent_since or now
-            if not is_passing(fault) or now - self._silent_since > PATIENCE:
-                fault.fix += f"; the run goes on in AWS: {run.id}"
-                raise
-            return
-        self._silent_since = None
-        before, run.state = run.state, str(found["JobRunState"])
-        run.seconds = float(found.get("ExecutionTime") or 0)
-        run.dpu_hours = float(found.get("MaxCapacity") or 0) * run.seconds / 3600
-        if not run.goes_on and run.state != SUCCEEDED:
-            message = str(found.get("ErrorMessage") or "")
-            run.error = scrub(message) if message else "Glue gives no reason"
-        if run.state != before:
-            self._told(run)
 
     def _stuck(self, run: Run, start_timeout: float) -> EnvironmentFault:
         return self._stopped(
@@ -191,26 +222,13 @@ class _Follower:
         stop(self._aws, going)
         return EnvironmentFault(f"{what}; stopped {', '.join(run.id for run in going)}", fix=fix)
 
-    def _link(self, run: Run) -> str:
-        """Return where the console shows the log of a run: of the driver and the executors, errors first."""
-        region, console = self._aws.region, _CONSOLES.get(self._aws.account.partition, "console.aws.amazon.com")
-        group = quote(quote(f"{self._logs[run.job]}/error", safe=""), safe="").replace("%", "$")
-        filtered = quote(f"?logStreamNameFilter={run.id}", safe="").replace("%", "$")
-        return (
-            f"https://{region}.{console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}{filtered}"
-        )
 
-
-def _logs(aws: Aws, jobs: list[str]) -> dict[str, str]:
-    """Return what the log groups of each job begin with; EnvironmentFault names jobs that are not there."""
-    answer: Mapping[str, Any] = aws.call("glue", "batch_get_jobs", "Glue jobs", JobNames=jobs)
-    if missing := answer.get("JobsNotFound"):
-        raise EnvironmentFault(
-            f"job {', '.join(missing)}: is not there, in {aws.region}",
-            fix="`stedi glue release` makes it; correct AWS_REGION where it is there",
-        )
-    found = {job["Name"]: job.get("DefaultArguments") or {} for job in answer["Jobs"]}
-    return {job: found[job].get("--custom-logGroup-prefix", "/aws-glue/jobs") for job in jobs}
+def _link(aws: Aws, run: Run, logs: str) -> str:
+    """Return where the console shows the log of a run: of the driver and the executors, errors first."""
+    region, console = aws.region, _CONSOLES.get(aws.account.partition, "console.aws.amazon.com")
+    group = quote(quote(f"{logs}/error", safe=""), safe="").replace("%", "$")
+    filtered = quote(f"?logStreamNameFilter={run.id}", safe="").replace("%", "$")
+    return f"https://{region}.{console}/cloudwatch/home?region={region}#logsV2:log-groups/log-group/{group}{filtered}"
 
 
 def _minutes(seconds: float) -> str:
