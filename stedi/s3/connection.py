@@ -83,6 +83,8 @@ class Connection:
         self._session = botocore.session.Session()
         self.client = self._session.create_client(
             "s3",
+            # which botocore does not read, unlike every other tool of AWS
+            region_name=os.environ.get("AWS_REGION") or None,
             config=Config(
                 connect_timeout=CONNECT_TIMEOUT,
                 read_timeout=read_timeout,

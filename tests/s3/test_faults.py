@@ -315,3 +315,24 @@ def test_no_credentials(lake: Lakehouse, stedi: Command, monkeypatch: pytest.Mon
     assert (code, out) == (2, "")
     assert "no AWS credentials were found\nFix: aws configure sso, or set AWS_PROFILE" in err
     assert lake.s3.requests() == []
+
+
+@pytest.mark.parametrize(
+    ("set_to", "found"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-central-1"}, "eu-central-1"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-central-1"}, "eu-west-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-central-1"}, "eu-central-1"),
+    ],
+)
+def test_the_region_is_where_the_messages_say(
+    set_to: dict[str, str], found: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from stedi.s3.connection import Connection
+
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_CONFIG_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in set_to.items():
+        monkeypatch.setenv(name, value)
+    assert Connection(1.0).client.meta.region_name == found
