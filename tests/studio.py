@@ -99,6 +99,14 @@ def keep(node: str, frame: str, condition: str) -> str:
     )
 
 
+def rows(node: str, frame: str, statement: str) -> str:
+    """Change each `row` by a statement."""
+    return (
+        f"# Script generated for node {node}\ndef change_{node}(row):\n    {statement}\n    return row\n\n\n"
+        f'{node} = Map.apply(frame={frame}, f=change_{node}, transformation_ctx="{node}")\n\n'
+    )
+
+
 def mapping(node: str, frame: str, *columns: tuple[str, str, str, str]) -> str:
     """Rename and cast fields."""
     listed = ", ".join(str(column) for column in columns)

@@ -215,6 +215,14 @@ FAULTS = {
         studio.sql("Kept", "select * from s where serialNumber in (select serialNumber from c)", s="In", c="Who"),
         studio.drop("Out", "Kept", "distanceFromObject"),
     ),
+    "a name once more in another case": fault(
+        Cause.CASE_OF_NAMES,
+        "step_trainer_trusted",
+        "",
+        reads(In="step_trainer/landing", Who="customer/curated"),
+        studio.sql("Kept", "select * from s where serialNumber in (select serialNumber from c)", s="In", c="Who"),
+        studio.rows("Out", "Kept", 'row["serialnumber"] = row["serialNumber"].lower()'),
+    ),
     "a column renamed": fault(
         Cause.RENAMED_COLUMN,
         "step_trainer_trusted",
@@ -331,3 +339,24 @@ def test_a_fault_is_named_with_its_cause_and_line(parity: Run, name: str) -> Non
     if found.line:
         line = studio.line_of(found.script, found.line)
         assert any(text.startswith(f"{script}, line {line}: ") for text in verdict.notes), verdict.notes
+
+
+def test_each_cause_has_a_script() -> None:
+    """Row order is no difference; other is what has no cause."""
+    assert {found.cause for found in FAULTS.values()} == set(Cause) - {Cause.ROW_ORDER, Cause.OTHER}
+
+
+def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:
+    script = studio.script(
+        reads(In="accelerometer/landing", Who="customer/trusted"),
+        studio.sql(
+            "Out",
+            "select * from a where user in (select email from c) order by timestamp desc, user",
+            a="In",
+            c="Who",
+        ),
+        studio.sink("Written", "Out", f"{ROOT}/accelerometer/trusted/", "accelerometer_trusted"),
+    )
+    verdict = verdict_of(parity({"accelerometer_landing_to_trusted.py": script}), "accelerometer_trusted")
+    assert verdict.verdict is Verdict.SAME
+    assert [explanation.cause for explanation in verdict.causes] == [Cause.ROW_ORDER]
