@@ -10,6 +10,7 @@ from typing import Any
 
 from parity_runtime.catalog import Catalog
 from parity_runtime.content import Content
+from parity_runtime.doors import database_of
 from parity_runtime.notes import note
 from parity_runtime.purge import purge
 from parity_runtime.reading import flag, read
@@ -24,13 +25,7 @@ from awsglue.data_sink import DataSink
 from awsglue.data_source import DataSource, StreamingDataSource
 from awsglue.dataframereader import DataFrameReader
 from awsglue.dataframewriter import DataFrameWriter
-from awsglue.dynamicframe import (
-    DynamicFrame,
-    DynamicFrameCollection,
-    DynamicFrameReader,
-    DynamicFrameWriter,
-    database_of,
-)
+from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection, DynamicFrameReader, DynamicFrameWriter
 
 __all__ = ["GlueContext", "register"]
 

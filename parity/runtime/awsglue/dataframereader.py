@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from awsglue.dynamicframe import database_of
+from parity_runtime.doors import database_of
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
