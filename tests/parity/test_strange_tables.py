@@ -250,6 +250,17 @@ def test_huge_text_is_compared_and_not_shown() -> None:
     )
 
 
+def test_many_changed_rows_take_seconds() -> None:
+    """To look at each pair of them would take minutes."""
+    rows = 200_000
+    left = pa.table({"k": list(range(rows)), "v": [0.0] * rows})
+    right = pa.table({"k": list(range(1, rows + 1)), "v": [1.0] * rows})
+    found = compare(left, right, keys=["k"])
+    assert found.changed == {"v": rows - 1}
+    assert {example.kind for example in found.examples} == {"changed", "left only", "right only"}
+    assert found.seconds < 30
+
+
 # what is damaged
 
 _GOOD = pa.table({"a": list(range(10_000)), "s": [f"person{at}@example.com" for at in range(10_000)]})
