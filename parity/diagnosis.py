@@ -85,7 +85,7 @@ def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
     kept: list[str] = []
     message = error.message
     if error.type.rpartition(".")[2] in _OF_CODE:
-        known = set(re.findall(r"[\w.]+", script.text if script else "")) | set(dir(builtins))
+        known = set(re.findall(r"\w+", script.text if script else "")) | set(dir(builtins))
 
         def keep(found: re.Match[str]) -> str:
             if not found["object"] and not set(found[1].split(".")) <= known:

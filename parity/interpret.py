@@ -8,6 +8,7 @@ its source stands there in braces, as `s3://{bucket}/customer/landing/`.
 from __future__ import annotations
 
 import ast
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
@@ -59,19 +60,26 @@ class _Function:
     scope: dict[str, Any]
 
 
+@dataclass(slots=True)
+class _Module:
+    scope: dict[str, Any]
+
+
 @dataclass
 class Interpreter:
     """Walks a script in the order it would run; both branches of what it cannot decide.
 
     `on_call` is told every call and may return what it comes to (None: not known); `on_attribute` likewise, for
-    attributes as `spark.read`.
+    attributes as `spark.read`. `modules` are the sources of what the script may import from beside it, by name.
     """
 
     on_call: Callable[[Call], Any]
     on_attribute: Callable[[str, Any, int], Any]
+    modules: Mapping[str, bytes] = field(default_factory=dict)
     scope: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
     _depth: int = 0
-    _line: int | None = None  # of the call outside all functions of the script
+    _line: int | None = None  # of the call outside all functions of the script, or of an import
+    _imported: dict[str, _Module] = field(default_factory=dict)
 
     def run(self, tree: ast.Module) -> None:
         """Walk a whole script."""
@@ -86,7 +94,7 @@ class Interpreter:
             returned = found if returned is None else returned
         return returned
 
-    def _one(self, node: ast.stmt, scope: dict[str, Any]) -> Any:
+    def _one(self, node: ast.stmt, scope: dict[str, Any]) -> Any:  # noqa: C901, PLR0912 - one case a form
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 scope[node.name] = _Function(node, scope)
@@ -107,9 +115,29 @@ class Interpreter:
                 return _first(self._run(body, scope), self._run(orelse, scope))
             case ast.For() | ast.AsyncFor():
                 return self._loop(node, scope)
+            case ast.Import(names=names):
+                for alias in names:
+                    if alias.name in self.modules:
+                        scope[alias.asname or alias.name] = self._import(alias.name, node.lineno)
+            case ast.ImportFrom(module=str() as module, names=names) if module in self.modules:
+                found = self._import(module, node.lineno).scope
+                for alias in names:
+                    scope |= found if alias.name == "*" else {}
+                    if alias.name in found:
+                        scope[alias.asname or alias.name] = found[alias.name]
             case _:
                 return self._other(node, scope)
         return None
+
+    def _import(self, name: str, line: int) -> _Module:
+        """Walk a module that lies beside the script, once."""
+        if name not in self._imported:
+            module = self._imported[name] = _Module({"__name__": name})
+            outside, self._line = self._line, self._line or line
+            with contextlib.suppress(SyntaxError, ValueError):  # importing it says so
+                self._run(ast.parse(self.modules[name]).body, module.scope)
+            self._line = outside
+        return self._imported[name]
 
     def _loop(self, node: ast.For | ast.AsyncFor, scope: dict[str, Any]) -> Any:
         over = self.value(node.iter, scope)
@@ -196,6 +224,8 @@ class Interpreter:
                 return found_value
             case ast.Attribute(value=inner, attr=name):
                 receiver = self.value(inner, scope)
+                if isinstance(receiver, _Module) and name in receiver.scope:
+                    return receiver.scope[name]
                 found_value = self.on_attribute(name, receiver, node.lineno)
                 return Unknown(ast.unparse(node)) if found_value is None else found_value
             case ast.Call():
@@ -235,6 +265,8 @@ class Interpreter:
         source = ast.unparse(node)
         call = Call(self._line or node.lineno, name, before, receiver, positional, keywords, source)
         local = scope.get(name, self.scope.get(name)) if not before and isinstance(function, ast.Name) else None
+        if isinstance(receiver, _Module):
+            local = receiver.scope.get(name)
         if isinstance(local, _Function):
             found = self._enter(local, call)
         elif isinstance(receiver, str | list | tuple | dict):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from parity.corrections import Corrections, load_corrections
 from parity.mapping import Plan, plan_jobs
@@ -81,13 +81,19 @@ def folder_jobs(folder: Path) -> Jobs:
             if notebooks
             else "name the folder of the Glue scripts with --jobs",
         )
-    scripts = [read_script(name, content, corrections.arguments) for name, content in data.items()]
+    scripts = [read_script(name, content, corrections.arguments, _beside(name, data)) for name, content in data.items()]
     made = plan_jobs(scripts, ddl, corrections)
     if not made.jobs and not made.broken:
         reasons = "; ".join(f"{name}: {why}" for name, why in made.skipped.items())
         raise UsageError(f"{folder}: none of its scripts is a job ({reasons})", fix="name another folder with --jobs")
     texts = {script.name: script.text for script in scripts}
     return Jobs(texts, made, rendered=False, corrections=corrections, folder=folder, files=data)
+
+
+def _beside(name: str, data: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the modules that a script may import from beside it."""
+    folder = PurePosixPath(name).parent
+    return {path.stem: data[str(path)] for path in map(PurePosixPath, data) if path.parent == folder}
 
 
 def _hidden(path: Path) -> bool:

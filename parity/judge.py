@@ -131,6 +131,8 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
         verdict = compared({})
         if verdict.verdict is not Verdict.DIFFERENT:
             return verdict
+        if verdict.left_rows == verdict.right_rows == 0:
+            return replace(verdict, fix=f'where that is right, expected.json beside the landing data says "{name}": 0')
         # what other tables there are helps to find the cause
         others = {**asked.left.landing(), **asked.left.tables}
         return compared({table: data for table, data in others.items() if table != name})

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from parity.corrections import Corrections
 from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal
-from parity.scripts import Access, Script, is_open
+from parity.scripts import Access, Script, closed, is_open
 from parity.sqltext import Declared
 from stedi.contracts import FEEDS, TABLES
 
@@ -206,7 +206,7 @@ class _Planner:
                             " another folder of it finds nothing there",
                         )
                     )
-                path = normal(access.path) if access.path else self._place(access.table)
+                path = normal(closed(access.path)) if access.path else self._place(access.table)
                 if access.path and access.table:
                     self.places.setdefault(access.table, path)
                 self.outputs.append(Output(name, access, path, self._table_of(script, access)))
@@ -291,7 +291,7 @@ class _Planner:
         if access.path and is_open(access.path) and self._corrected(access) is None:
             what = f"reads {access.path}, which the script alone does not say; give it in parity.toml"
             self.notes.append(Note(name, access.line, f"{what} under [arguments] or [inputs]"))
-        path = normal(access.path) if access.path else self._place(access.table)
+        path = normal(closed(access.path)) if access.path else self._place(access.table)
         makers = [o for o in self.outputs if self._fills(o, access, path)]
         corrected = self._corrected(access)
         if corrected is None and makers:

@@ -18,7 +18,7 @@ from typing import Any
 
 from parity.interpret import UNKNOWN, Call, Interpreter, Unknown
 
-__all__ = ["Access", "Script", "Step", "is_open", "read_script"]
+__all__ = ["Access", "Script", "Step", "closed", "is_open", "read_script"]
 
 _NOT_UTF_8 = re.compile(r"invalid or missing encoding declaration.*")
 _OPEN = re.compile(r"\{[^{},]*\}")
@@ -68,13 +68,23 @@ class Script:
         return Path(self.name).stem
 
 
+def closed(text: str) -> str:
+    """Return a path with a name in the place of each part that is not known."""
+    return _OPEN.sub("unknown", text)
+
+
 def is_open(text: str) -> bool:
     """Return whether a part of a path is not known from the script alone."""
     return bool(_OPEN.search(text))
 
 
-def read_script(name: str, data: bytes, arguments: Mapping[str, str] | None = None) -> Script:
-    """Read a script; `arguments` are the values of those it asks for with getResolvedOptions."""
+def read_script(
+    name: str, data: bytes, arguments: Mapping[str, str] | None = None, modules: Mapping[str, bytes] | None = None
+) -> Script:
+    """Read a script.
+
+    `arguments` are the values of those it asks for with getResolvedOptions, `modules` what lies beside it to import.
+    """
     text = ""
     try:
         encoding, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
@@ -90,7 +100,7 @@ def read_script(name: str, data: bytes, arguments: Mapping[str, str] | None = No
         return Script(name, text, error=(1, f"it is no Python: {type(error).__name__}"))
     found = _Finder(dict(arguments or {}))
     try:
-        Interpreter(found.call, found.attribute).run(tree)
+        Interpreter(found.call, found.attribute, modules or {}).run(tree)
     except RecursionError:
         found.notes.append((1, "it is nested too deeply to be read; give its places in parity.toml"))
     return replace(found.script(), name=name, text=text)

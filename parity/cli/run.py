@@ -162,7 +162,7 @@ def run(
     else:
         _print(outcome, report_now)
     if report:
-        note(f"wrote {shown(report)}")
+        note(f"wrote {shown(report)}" + ("; it holds personal data, by --show-pii" if show_pii else ""))
     return outcome.exit_code
 
 

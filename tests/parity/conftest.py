@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -40,9 +41,10 @@ Rows = list[dict[str, Any]]
 
 @pytest.fixture(scope="session")
 def spark_worker() -> Iterator[Worker]:
-    """Return the one worker of this pytest process."""
+    """Return the one worker of this pytest process; STEDI_PARITY_PYTHON names the Python whose PySpark it is."""
     landing = {feed.name: Table(f"{BUCKET}/{feed.prefix}") for feed in FEEDS}
-    with Worker(catalog=landing, master="local[2]", memory="1g") as worker:
+    python = os.environ.get("STEDI_PARITY_PYTHON") or sys.executable
+    with Worker(python=python, catalog=landing, master="local[2]", memory="1g") as worker:
         yield worker
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
+import sys
 import time
+import tomllib
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,16 +18,19 @@ from typing import Any, NamedTuple
 import jsonschema  # type: ignore[import-untyped]
 import pytest
 import studio
+import yaml  # type: ignore[import-untyped]
 
 from parity.artifacts import LOGS
 from parity.report import FILES
 from stedi.contracts import FEEDS
+from stedi.glue.receipt import Receipt
+from stedi.glue.render import render
+from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
 
-SCHEMA = json.loads(
-    (Path(__file__).parents[2] / "parity" / "report" / "report.schema.json").read_text(encoding="utf-8")
-)
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((ROOT / "parity" / "report" / "report.schema.json").read_text(encoding="utf-8"))
 JOBS = studio.jobs()
 
 
@@ -44,13 +50,13 @@ class Ran(NamedTuple):
 
 @pytest.fixture
 def start(stedi_command: list[str], landing: Path, tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Return `start(scripts, *options)`: starts the command on scripts, with a folder for what is private."""
+    """Return `start(scripts, *options)`: starts the command, on the rendered scripts where none are given."""
     private = tmp_path / "private"
     private.mkdir()
 
-    def begin(scripts: dict[str, str], *options: object, **environment: str) -> subprocess.Popen[str]:
-        jobs = studio.put(tmp_path / "jobs", scripts)
-        asked = ["--landing", landing, "--jobs", jobs, "--report", tmp_path / "report", *options]
+    def begin(scripts: dict[str, str] | None, *options: object, **environment: str) -> subprocess.Popen[str]:
+        jobs = [] if scripts is None else ["--jobs", studio.put(tmp_path / "jobs", scripts)]
+        asked = ["--landing", landing, *jobs, "--report", tmp_path / "report", *options]
         kept = {name: value for name, value in os.environ.items() if not name.startswith("STEDI_")}
         return subprocess.Popen(
             [*stedi_command, "parity", "run", *map(str, asked)],
@@ -288,3 +294,99 @@ def test_what_a_run_lacks_is_said_before_a_job_runs(
     assert said in ran.err
     assert "Fix: " in ran.err
     assert not ran.out
+
+
+RECIPE = ROOT / "docs" / "parity.md"
+GH = '#!/bin/sh\nprintf "%s\\n" "$@" > said; cp "$7" posted\n'
+
+
+def test_the_recipe_for_ci_does_what_it_says(landing: Path, tmp_path: Path) -> None:
+    """Run its commands in a shell, in a checkout with scripts and landing data; `gh` only keeps what it is told."""
+    [block] = re.findall(r"^```yaml\n(.*?)^```", RECIPE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    steps = yaml.safe_load(block)["jobs"]["parity"]["steps"]
+    commands = [step["run"] for step in steps if "run" in step]
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    assert commands[0] == "pip install '.[parity]'"
+    assert "parity" in extras
+    python = next(step["with"]["python-version"] for step in steps if "setup-python" in step.get("uses", ""))
+    assert tuple(map(int, python.split("."))) >= (3, 11)
+    studio.put(tmp_path / "glue-scripts", JOBS)
+    landing.rename(tmp_path / "lake")
+    gh = tmp_path / "gh"
+    gh.write_text(GH, encoding="utf-8")
+    gh.chmod(0o700)
+    folders = (str(tmp_path), str(Path(sys.executable).parent), os.environ["PATH"])
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("STEDI_")}
+    environment |= {"PATH": os.pathsep.join(folders), "GITHUB_STEP_SUMMARY": "summary", "PR": "7"}
+    for command in commands[1:]:
+        ran = subprocess.run(
+            ["bash", "-ec", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
+    report = tmp_path / "parity-report"
+    text = (report / "report.md").read_text(encoding="utf-8")
+    assert text.startswith("## Parity of Glue 5.1: same\n")
+    assert (tmp_path / "summary").read_text(encoding="utf-8") == text
+    assert (tmp_path / "posted").read_text(encoding="utf-8") == text
+    assert (tmp_path / "said").read_text(encoding="utf-8").split()[:3] == ["pr", "comment", "7"]
+    uploaded = next(step["with"]["path"].split() for step in steps if "upload-artifact" in step.get("uses", ""))
+    sent = {path.name for pattern in uploaded for path in tmp_path.glob(pattern)}
+    assert sent == set(FILES)
+    # scripts of others are no release of ours
+    assert not (report / "receipt.json").exists()
+
+
+def test_the_rendered_jobs_are_the_same_and_leave_the_receipt_of_a_release(
+    start: Callable[..., subprocess.Popen[str]], landing: Path, write_walk: Callable[..., None], tmp_path: Path
+) -> None:
+    write_walk(landing, "Ada")
+    with (landing / "customer" / "landing" / "bad.json").open("wb") as file:
+        file.write(b'{"email": "Una.Quillfeather@example.com"\n\xff\n')
+    process = start(None)
+    out, err = process.communicate(timeout=300)
+    ran = Ran(process.returncode, out, err, tmp_path / "report")
+    assert ran.code == 0, out + err
+    assert nothing_left(tmp_path / "private")
+    check_reports(ran, landing, jobs=len(STAGES))
+    assert set(ran.document["tables"]) == set(STAGES)
+    assert ran.document["facts"]["quarantine"] == "same, 2 lines"
+    scripts = render("5.1")
+    receipt = Receipt.load(ran.report / "receipt.json")
+    assert receipt.verdict == "same"
+    assert receipt.covers(scripts, "5.1")
+    assert not receipt.covers(scripts | {"customer_landing_to_trusted.py": "pass"}, "5.1")
+
+
+CLUSTER = "local-cluster[2,1,1024]"
+
+
+def test_jobs_run_on_a_cluster_over_several_partitions(
+    parity: Callable[..., Ran], landing: Path, tmp_path: Path
+) -> None:
+    """On executors of their own, which write into no folder that others share."""
+    import pyspark
+
+    for feed in FEEDS:
+        [file] = (landing / feed.feed / "landing").iterdir()
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        for number in range(4):
+            file.with_name(f"part-{number}.json").write_text("".join(lines[number::4]), encoding="utf-8")
+        file.unlink()
+    work = Path(pyspark.__file__).parent / "work"
+    before = set(work.iterdir()) if work.exists() else set()
+    told = (
+        "print('=> partitions', AccelerometerLanding_node1.toDF().rdd.getNumPartitions())\n"
+        "print('=> executors', sc._jsc.sc().getExecutorMemoryStatus().size() - 1)\njob.commit()"
+    )
+    readings = "accelerometer_landing_to_trusted.py"
+    scripts = {readings: JOBS[readings].replace("job.commit()", told)}
+    others = [name for name in studio.TABLES if name != "accelerometer_trusted"]
+    (tmp_path / "parity.toml").write_text(f"[tables]\nskip = {json.dumps(others)}\n", encoding="utf-8")
+    ran = parity(scripts, "--master", CLUSTER)
+    assert ran.code == 0, ran.out + ran.err
+    check_reports(ran, landing, jobs=1)
+    log = (ran.report / LOGS / "accelerometer_landing_to_trusted.log").read_text(encoding="utf-8")
+    said = dict(line.split()[1:] for line in log.splitlines() if line.startswith("=> "))
+    assert int(said["partitions"]) > 1
+    assert said["executors"] == "2"
+    assert (set(work.iterdir()) if work.exists() else set()) == before

@@ -200,3 +200,32 @@ def test_ddl_files_say_where_a_table_lies() -> None:
     )
     assert customer.columns == (("customername", "string"), ("sharewithresearchasofdate", "bigint"))
     assert (other.table, other.location, other.format) == ("acc", "s3://b/acc", "parquet")
+
+
+def test_modules_beside_a_script_are_followed() -> None:
+    modules = {
+        "config": b"BUCKET = 's3://bucket'\nZONES = {'in': 'landing'}\n"
+        b"def path(zone): return f'{BUCKET}/customer/{zone}/'",
+        "broken": b"def (",
+    }
+    text = "\n".join(
+        (
+            "import config, broken, os",
+            "from config import path as where, BUCKET",
+            "from config import *",
+            frame('f"{BUCKET}/customer/landing/"'),
+            frame('config.BUCKET + "/customer/landing/"'),
+            frame('where("landing")'),
+            frame('config.path(ZONES["in"])'),
+        )
+    )
+    script = read_script("a.py", text.encode(), modules=modules)
+    assert {access.path for access in script.reads} == {"s3://bucket/customer/landing/"}
+    assert [access.line for access in script.reads] == [4, 5, 6, 7]
+
+
+def test_a_script_is_read_in_the_encoding_it_names() -> None:
+    text = "# -*- coding: latin-1 -*-\n# na\u00efve\n" + frame('"s3://bucket/caf\u00e9/landing/"')
+    script = read_script("a.py", text.encode("latin-1"))
+    assert script.error is None
+    assert [access.path for access in script.reads] == ["s3://bucket/caf\u00e9/landing/"]

@@ -70,6 +70,8 @@ class Jvm:
         import pyspark
 
         home = Path(pyspark.__file__).parent
+        if self.config["master"].startswith("local-cluster"):
+            home = self._own_home(home)
         folder = Path(tempfile.mkdtemp(dir=self.root))
         answer = folder / "connection"
         environment = {
@@ -111,6 +113,16 @@ class Jvm:
             self.address = (port, file.read(length).decode())
         shutil.rmtree(folder, ignore_errors=True)
         self.jobs = 0
+
+    def _own_home(self, home: Path) -> Path:
+        """Return a Spark home in the private folder: executors of a local cluster write into the one they have."""
+        own = self.root / "spark-home"
+        if not own.exists():
+            own.mkdir(mode=0o700)
+            for file in home.iterdir():
+                if file.name != "work":
+                    (own / file.name).symlink_to(file)
+        return own
 
     def _conf(self) -> dict[str, str]:
         master = self.config["master"]

@@ -1,0 +1,94 @@
+"""What others have written is shown without personal data of the landing rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parity.diagnosis import likely_wrong, shown_error
+from parity.personal import Hide, hider
+from parity.scripts import Script
+from parity.worker import JobError
+from stedi.build import build
+from stedi.contracts import FEEDS
+from stedi.lake import Lake
+
+BIRTH, PHONE = "0967-03-{:02}", "20255{:05}"
+
+
+@pytest.fixture
+def rows(landing: Path, lake: Path) -> Iterator[dict[str, Any]]:
+    build(lake, landing)
+    with Lake.open(lake) as opened:
+        yield {feed.name: opened.table(feed.name).duckdb() for feed in FEEDS}
+
+
+def hide(rows: dict[str, Any], *texts: str) -> Hide:
+    return hider(texts, lambda: rows)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("no reading of Ada Quillfeather since", "no reading of *** since"),
+        ("Quillfeather, Ada: no reading", "***, ***: no reading"),
+        ("Zoe.Quillfeather@example.com is unknown", "*** is unknown"),
+        ("somebody.else@example.com is unknown", "*** is unknown"),
+        ("Adaptive plans and Adam's Bobbin", "Adaptive plans and Adam's Bobbin"),
+        ("it's Bob's \\ row", "it's ***'s \\ row"),
+        ("", ""),
+    ],
+)
+def test_what_stands_in_landing_rows_is_taken_out(rows: dict[str, Any], text: str, shown: str) -> None:
+    assert hide(rows, text)(text) == shown
+
+
+def test_numbers_of_a_person_are_taken_out_wherever_they_stand(rows: dict[str, Any]) -> None:
+    number = sum(b"Ada")
+    text = f"bad value {PHONE.format(number)} or {BIRTH.format(number % 28 + 1)} in row 12"
+    assert hide(rows, text)(text) == "bad value *** or *** in row 12"
+
+
+def test_rows_are_read_only_where_a_text_has_a_word() -> None:
+    def none() -> dict[str, Any]:
+        raise AssertionError("read")
+
+    assert hider(["", "-"], none)("a b") == "a b"
+
+
+CODE = Script("a.py", "frame.toDF()\nimport mylib\nprint(totals)\nrow.surname")
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (JobError("NameError", "name 'totals' is not defined"), "NameError: name 'totals' is not defined"),
+        (JobError("ModuleNotFoundError", "No module named 'mylib'"), "ModuleNotFoundError: No module named 'mylib'"),
+        (
+            JobError("AttributeError", "'DynamicFrame' object has no attribute 'toDF'"),
+            "AttributeError: 'DynamicFrame' object has no attribute 'toDF'",
+        ),
+        (JobError("TypeError", "unsupported: 'Ada' and 'int'"), "TypeError: unsupported: '***' and 'int'"),
+        (JobError("ValueError", "invalid literal: 'totals'"), "ValueError: invalid literal: '***'"),
+        (JobError("MemoryError", ""), "MemoryError"),
+    ],
+)
+def test_names_of_the_scripts_own_code_are_shown_and_other_quotes_are_not(error: JobError, shown: str) -> None:
+    assert shown_error(error, CODE, lambda text: text) == shown
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("SparkEnded", "--spark-memory"),
+        ("TimeoutError", "--timeout"),
+        ("JobEnded", "its log"),
+        ("SystemExit", "the log"),
+        ("RefusedCallError", "AWS"),
+    ],
+)
+def test_ends_of_a_job_say_what_to_do(kind: str, said: str) -> None:
+    assert said in likely_wrong(JobError(kind, "it ended"))
