@@ -11,6 +11,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import shutil
@@ -299,13 +300,21 @@ class Worker:
             code = self._process.wait()
             said = (self.root / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
             why = said[-1] if said else "it said nothing"
-            raise EnvironmentFault(f"the parity worker ended with {code}: {why}", fix="see the log in its folder")
+            raise EnvironmentFault(
+                f"the parity worker ended with {code}: {why}",
+                fix="-9 is the system's: it had not enough memory; give Spark less with --spark-memory",
+            )
         answer: dict[str, Any] = json.loads(line)
         return answer
 
 
 def pyspark_version(python: str) -> str | None:
     """Return the version of the PySpark of an interpreter, which need not be ours; None where it has none."""
+    if python == sys.executable:
+        try:
+            return importlib.metadata.version("pyspark")
+        except importlib.metadata.PackageNotFoundError:
+            return None
     code = "import importlib.metadata as m; print(m.version('pyspark'))"
     try:
         ran = subprocess.run(  # noqa: S603 - the interpreter that the caller names

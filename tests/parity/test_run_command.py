@@ -21,7 +21,10 @@ import studio
 import yaml  # type: ignore[import-untyped]
 
 from parity.artifacts import LOGS
+from parity.engines.spark import Spark
 from parity.report import FILES
+from parity.run import ParityRun, run
+from parity.worker import Worker
 from stedi.contracts import FEEDS
 from stedi.glue.receipt import Receipt
 from stedi.glue.render import render
@@ -213,6 +216,26 @@ def test_scripts_that_fail_are_named_with_line_and_reason_and_the_others_go_on(
 
 
 SAME = ("machine_learning_curated",)
+
+
+def test_a_script_without_an_end_is_stopped_and_said(landing: Path, spark_worker: Worker, tmp_path: Path) -> None:
+    script = "customer_landing_to_trusted.py"
+    endless = JOBS[script].replace("job.commit()", "while True:\n    pass")
+    asked = ParityRun(
+        str(landing),
+        studio.put(tmp_path / "jobs", {script: endless}),
+        engine=lambda asked, glue: Spark(
+            asked.chosen[glue], asked.folder / glue, key=asked.key, timeout=6, worker=spark_worker
+        ),
+        known_file=tmp_path / "parity-known.toml",
+    )
+    outcome = run(asked)
+    assert outcome.exit_code == 2
+    [side] = outcome.sides
+    assert [job.state for job in side.jobs] == ["timeout"]
+    verdict = next(verdict for verdict in side.tables if verdict.table == "customer_trusted")
+    assert verdict.problem == f"{script}: TimeoutError: took longer than 6 s and was stopped"
+    assert "--timeout" in verdict.fix
 
 
 def sleeping(marker: Path) -> dict[str, str]:
