@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -116,9 +117,11 @@ def personal(landing: Path) -> set[str]:
     for feed in FEEDS:
         names = [column.name for column in feed.columns if column.pii]
         for file in (landing / feed.feed / "landing").iterdir():
-            for line in file.read_text(encoding="utf-8").splitlines():
-                row = json.loads(line)
-                found |= {row[name] for name in names if name in row}
+            for line in file.read_bytes().splitlines():
+                with contextlib.suppress(ValueError):  # of a bad line, the email is looked for all the same
+                    row = json.loads(line)
+                    found |= {row[name] for name in names if name in row}
+                found |= set(re.findall(r"[\w.]+@[\w.]+", line.decode(errors="replace")))
     return found | {word for value in found if "@" not in value and " " in value for word in value.split()}
 
 

@@ -135,7 +135,7 @@ class Jvm:
             "spark.driver.extraJavaOptions": f"{quick}-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
             f"-Djava.io.tmpdir={self.root / 'tmp'} -Duser.timezone=UTC -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 "
             f"-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9",
-            "spark.executor.extraJavaOptions": "-Duser.timezone=UTC",
+            "spark.executor.extraJavaOptions": f"{quick}-Duser.timezone=UTC",
             "spark.ui.enabled": "false",
             "spark.ui.showConsoleProgress": "false",
             # what the UI would show is kept in memory even without one
