@@ -22,6 +22,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
+from stedi import __version__
+
 HERE = Path(__file__).parent
 README = HERE / "README.md"
 START, END = "<!-- results of parity.py -->", "<!-- end -->"
@@ -67,10 +69,10 @@ def main() -> None:
     taken = []
     for number in range(options.rounds):
         taken.append(measure(passed))
-        print(f"round {number + 1}: {taken[-1]['whole process']:.1f} s", file=sys.stderr)
+        print(f"round {number + 1}: {json.dumps(taken[-1])}", file=sys.stderr)
     machine = f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
-    versions = ", ".join(f"{name} {version(name)}" for name in ("stedi", "duckdb", "pyspark"))
-    text = f"{machine}, {versions}; {options.rounds} rounds.\n\n{table(taken)}\n"
+    versions = ", ".join(f"{name} {version(name)}" for name in ("duckdb", "pyspark"))
+    text = f"{machine}, stedi {__version__}, {versions}; {options.rounds} rounds.\n\n{table(taken)}\n"
     print(text)
     if options.write:
         before, _, after = README.read_text(encoding="utf-8").partition(START)

@@ -58,7 +58,10 @@ def verdicts(document: dict[str, Any], glue: str) -> dict[str, str]:
     return {name: found["verdict"] for name, found in document["sides"][glue]["tables"].items()}
 
 
-def test_the_rendered_jobs_give_the_same_on_both_versions_and_in_duckdb(parity: Parity) -> None:
+def test_the_rendered_jobs_give_the_same_on_both_versions_and_in_duckdb(
+    parity: Parity, landing: Path, write_walk: Callable[..., None]
+) -> None:
+    write_walk(landing, "Ada")
     code, document = parity(None, "5.1,6.0")
     assert (code, document["verdict"]) == (0, "same"), document["headline"]
     spark = [document["sides"][glue]["versions"]["spark"] for glue in ("5.1", "6.0")]

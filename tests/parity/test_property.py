@@ -7,6 +7,7 @@ written into the report there.
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections import Counter
@@ -57,8 +58,9 @@ def both_sides(landing: Path, worker: Worker, jobs: Jobs, report: Path | None = 
 
     def finish(asked: ParityRun, outcome: Outcome) -> None:
         if report is not None and outcome.verdict is not Verdict.SAME:
-            write_artifacts(report, asked, outcome)
-            (report / "reproducer.txt").write_text(reproducer(landing, outcome), encoding="utf-8")
+            said = reproducer(landing, outcome)
+            write_artifacts(report, asked, outcome, said)
+            (report / "reproducer.txt").write_text(said, encoding="utf-8")
 
     asked = ParityRun(
         str(landing),
@@ -126,6 +128,7 @@ def test_a_difference_is_printed_as_landing_files_and_written_into_the_report(
     assert f"'customer/landing/1.json': {landing['customer/landing/1.json']!r}" in said
     assert "customer_trusted: different" in said
     assert (tmp_path / "reproducer.txt").read_text("utf-8") == said
+    assert json.loads((tmp_path / "report.json").read_text("utf-8"))["reproducer"] == said
     assert {"report.json", "report.html", "junit.xml", "report.md"} <= {file.name for file in tmp_path.iterdir()}
 
 

@@ -255,3 +255,17 @@ def test_the_causes_and_fields_are_documented() -> None:
     for field in [*SCHEMA["properties"], *fields]:
         assert f"| `{field}` |" in text, field
     assert {field.name for field in dataclasses.fields(TableVerdict)} - {"table"} <= set(fields)
+
+
+def test_a_reproducer_stands_in_every_report_line_by_line(report: Report) -> None:
+    said = "landing = {\n    'customer/landing/1.json': b'</pre>```\\xff',\n\n}"
+    told = dataclasses.replace(report, reproducer=said)
+    assert document(told)["reproducer"] == said
+    assert document(report)["reproducer"] is None
+    [out] = ET.fromstring(junit(told)).iter("system-out")  # noqa: S314 - our own
+    assert out.text == said
+    indented = "\n".join(f"    {line}" for line in said.splitlines())
+    assert indented in markdown(told)
+    assert "</pre>```" not in page(told)
+    assert "&lt;/pre&gt;```" in page(told)
+    jsonschema.validate(document(told), SCHEMA)
