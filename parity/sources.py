@@ -315,7 +315,8 @@ def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path)
             engine.connection.register(view, data)
             return Source(view, name, _columns(engine, view))
         except (duckdb.NotImplementedException, duckdb.InvalidInputException) as error:
-            said = scrub(str(error)) if isinstance(error, duckdb.NotImplementedException) else "it has no columns"
+            text = str(error)
+            said = "it has no columns" if "at least one column" in text else scrub(text)
             raise UsageError(f"{what}: {said}", fix="give columns of types that DuckDB knows") from error
     raise UsageError(
         f"{what}: {type(data).__name__} is no table", fix="give a path, an Arrow table, a Polars frame or a relation"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
@@ -140,9 +141,17 @@ def test_an_instant_without_a_zone_is_set_beside_one_of_utc() -> None:
 
 def test_types_that_cannot_be_compared_exactly_are_refused(tmp_path: Path) -> None:
     long = column([Decimal("1.1")], pa.decimal256(60, 2))
-    for data in (long, written(tmp_path / "long.parquet", long), column([1.5], pa.float16()), pa.table({})):
-        with pytest.raises(UsageError):
+    for data in (
+        long,
+        written(tmp_path / "long.parquet", long),
+        column([1.5], pa.float16()),
+        pl.DataFrame({"a": [object()]}),
+    ):
+        with pytest.raises(UsageError) as raised:
             compare(data, data)
+        assert "no columns" not in raised.value.message
+    with pytest.raises(UsageError, match="it has no columns"):
+        compare(pa.table({}), pa.table({}))
 
 
 @pytest.mark.parametrize("values", [["a"], [True], [[1.0]], [dt.date(2020, 1, 1)]])
