@@ -16,6 +16,7 @@ from s3.victims import Victims, die
 from stedi.build import build
 from stedi.forget import forget
 from stedi.lake import Lake
+from stedi.storage import Options
 from stedi.verify import verify
 
 if TYPE_CHECKING:
@@ -30,9 +31,11 @@ DECISIVE = "COPY lake/_stedi/journal.json"
 WORK = f"""
 import stedi.forget, stedi.person, stedi.remains, stedi.mentions
 from stedi.forget import forget
+from stedi.storage import Options
 
 def work(lake):
-    forget(lake, {EMAIL!r}, pseudonym_key="key")
+    options = Options(cache_dir=os.environ["STEDI_CACHE_DIR"])
+    forget(lake, {EMAIL!r}, pseudonym_key="key", options=options)
 """
 
 
@@ -50,9 +53,10 @@ class World:
         self.s3 = s3
         self.uri = s3.uri("lake")
         self._folder = folder
+        self.options = Options(cache_dir=os.environ["STEDI_CACHE_DIR"])
         self._people: People = write_people(folder / "landing")
         s3.upload(self._people.landing, "lake")
-        build(self.uri, self.uri, pseudonym_key="key")
+        build(self.uri, self.uri, pseudonym_key="key", options=self.options)
         self._was = {key: s3.get(key) for key in s3.keys("")}
 
     def reset(self) -> None:
@@ -62,7 +66,7 @@ class World:
     def changes(self) -> list[str]:
         """Return the changes that a forget makes, in order."""
         self.s3.proxy.clear()
-        forget(self.uri, EMAIL, pseudonym_key="key")
+        forget(self.uri, EMAIL, pseudonym_key="key", options=self.options)
         return [f"{request.kind} {request.key}" for request in self.s3.requests() if request.changes]
 
     def see_landing(self) -> None:
@@ -86,11 +90,11 @@ class World:
         """Run the next command, another kind each turn."""
         self.see_landing()
         if turn % 3 == 0:
-            build(self.uri, self.uri, pseudonym_key="key")
+            build(self.uri, self.uri, pseudonym_key="key", options=self.options)
         elif turn % 3 == 1:
-            assert verify(self.uri).problems == []
+            assert verify(self.uri, options=self.options).problems == []
         else:
-            with Lake.open(self.uri) as opened:
+            with Lake.open(self.uri, options=self.options) as opened:
                 assert opened.sql("select count(*) from customer_trusted").pl().height
         return self.state()
 
@@ -108,7 +112,8 @@ def to_kill_at(steps: list[str]) -> list[int]:
 
 
 @pytest.mark.parametrize("part", range(2))
-def test_killed_before_each_change(world: World, victims: Victims, tmp_path: Path, part: int) -> None:
+def test_killed_before_each_change(world: World, victims: Victims, part: int) -> None:
+    cache = Path(os.environ["STEDI_CACHE_DIR"])
     steps = world.changes()
     assert world.state() == "new"
     decided = steps.index(DECISIVE) + 1
@@ -120,9 +125,9 @@ def test_killed_before_each_change(world: World, victims: Victims, tmp_path: Pat
         assert step, steps[number - 1]
         assert world.finish(number) == ("new" if number > decided else "old"), step
         if world.s3.keys("lake/_stedi/lock"):
-            build(world.uri, world.uri, force=True, pseudonym_key="key")
-        again = forget(world.uri, EMAIL, pseudonym_key="key")
+            build(world.uri, world.uri, force=True, pseudonym_key="key", options=world.options)
+        again = forget(world.uri, EMAIL, pseudonym_key="key", options=world.options)
         assert again.done or again.was_forgotten
         assert world.state() == "new"
         assert world.s3.keys("lake/.stedi-erasing") == []
-        assert traces([EMAIL], tmp_path / "cache") == []
+        assert traces([EMAIL], cache) == []
