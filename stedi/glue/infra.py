@@ -55,13 +55,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class ChangeSet:
-    """What CloudFormation would do; `arn` is empty where it has nothing to do."""
+    """What CloudFormation would do; `arn` is empty where it has nothing to do.
+
+    `began` says that the stack, which is empty until a change set is carried out, is there because of this one.
+    """
 
     stack: str
     arn: str
     is_new: bool
     parameters: Mapping[str, str]
     changes: tuple[Change, ...] = field(default=())
+    began: bool = False
 
 
 def text() -> str:
@@ -97,7 +101,7 @@ def prepare(aws: Aws, wanted: Wanted) -> ChangeSet:
     described = _await_change_set(aws, what, arn)
     if described["Status"] == "FAILED":
         reason = str(described.get("StatusReason", ""))
-        discard(aws, ChangeSet(wanted.stack, arn, is_new, parameters))
+        discard(aws, ChangeSet(wanted.stack, arn, is_new, parameters, began=found is None))
         if any(said in reason for said in _UNCHANGED):
             return ChangeSet(wanted.stack, "", is_new, parameters)
         raise EnvironmentFault(
@@ -112,14 +116,15 @@ def prepare(aws: Aws, wanted: Wanted) -> ChangeSet:
         tuple(
             Change(c["Action"], c["LogicalResourceId"], c["ResourceType"], c.get("Replacement") or "") for c in changes
         ),
+        began=found is None,
     )
 
 
 def discard(aws: Aws, change_set: ChangeSet) -> None:
-    """Take a change set back, and the empty stack that CloudFormation keeps for one that was to be new."""
+    """Take a change set back, and the empty stack that CloudFormation has begun for it, but none that was there."""
     what = f"stack {change_set.stack}"
     aws.call("cloudformation", "delete_change_set", what, ChangeSetName=change_set.arn)
-    if change_set.is_new:
+    if change_set.began:
         aws.call("cloudformation", "delete_stack", what, StackName=change_set.stack)
 
 

@@ -105,6 +105,21 @@ def test_a_stack_that_is_there_is_kept_where_a_change_is_not_confirmed(
     assert parameters(client)["Schedule"] == ""
 
 
+def test_an_empty_stack_that_was_there_is_not_deleted(stedi: Stedi, cloud: Cloud, client: Client) -> None:
+    """Somebody else's change set may wait for its stack to be begun."""
+    theirs = client("cloudformation").create_change_set(
+        StackName="stedi",
+        ChangeSetName="theirs",
+        ChangeSetType="CREATE",
+        TemplateBody=json.dumps({"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}}),
+    )
+    cloud.clear()
+    assert stedi(*DEPLOY)[0] == 1
+    assert "cloudformation:DeleteStack" not in cloud.actions()
+    assert theirs["StackId"] in [found["StackId"] for found in client("cloudformation").describe_stacks()["Stacks"]]
+    assert client("cloudformation").describe_change_set(ChangeSetName=theirs["Id"])["ChangeSetName"] == "theirs"
+
+
 def test_the_workflow_follows_when_the_jobs_are_there(stedi: Stedi, cloud: Cloud, client: Client) -> None:
     assert stedi(*DEPLOY, "--yes")[0] == 0
     make_jobs(client)
