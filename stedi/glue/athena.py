@@ -80,7 +80,7 @@ def start(aws: Aws, sql: str, *, database: str, workgroup: str) -> str:
         if any(what in fault.message.lower().partition(": ")[2] for what in _OF_WORKGROUP):
             fault.fix = (
                 "`stedi glue infra --deploy` makes a workgroup that has a place for results, named as the database;"
-                " or name one with --workgroup"
+                " or name one with --workgroup, and correct AWS_REGION where it is there"
             )
         raise
     return str(found["QueryExecutionId"])

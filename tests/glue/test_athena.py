@@ -174,6 +174,7 @@ def test_a_workgroup_that_will_not_do_is_explained(stedi: Stedi, account: Cloud,
     assert code == 2
     assert f"workgroup other: athena:StartQueryExecution is refused: {message}" in err
     assert "stedi glue infra --deploy" in err
+    assert "correct AWS_REGION" in err
 
 
 @pytest.mark.parametrize("action", ["StartQueryExecution", "GetQueryExecution", "GetQueryResults"])

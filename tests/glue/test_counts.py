@@ -130,3 +130,26 @@ def test_access_denied_names_the_call(stedi: Stedi, aws: Cloud, lake: Path) -> N
     code, _, err = stedi("verify", "--athena", "--lake", lake)
     assert code == 2
     assert "access denied to athena:StartQueryExecution" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (("--database", "St-edi"), "is no name of a database"),
+        (("--workgroup", "a b"), "is no name of a workgroup"),
+    ],
+)
+def test_bad_usage_asks_nothing_of_aws(
+    stedi: Stedi, aws: Cloud, lake: Path, options: tuple[str, ...], says: str
+) -> None:
+    code, _, err = stedi("verify", "--athena", "--lake", lake, *options)
+    assert (code, aws.calls) == (2, [])
+    assert says in err
+    assert "Fix: " in err
+
+
+def test_throttling_without_end_is_named(stedi: Stedi, aws: Cloud, lake: Path) -> None:
+    aws.on("athena:StartQueryExecution", refuse("ThrottlingException", "Rate exceeded"), times=None)
+    code, _, err = stedi("verify", "--athena", "--lake", lake)
+    assert code == 2
+    assert "AWS throttles athena:StartQueryExecution at every attempt" in err

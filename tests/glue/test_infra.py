@@ -232,3 +232,16 @@ def test_access_denied_names_the_call(stedi: Stedi, cloud: Cloud, action: str) -
     assert code == 2
     assert f"access denied to cloudformation:{action} (AccessDenied)" in err
     assert f"allow this identity cloudformation:{action}" in err
+
+
+def test_throttling_without_end_is_named(stedi: Stedi, cloud: Cloud) -> None:
+    cloud.on("cloudformation:CreateChangeSet", refuse("Throttling", "Rate exceeded"), times=None)
+    code, _, err = stedi(*DEPLOY, "--yes")
+    assert code == 2
+    assert "AWS throttles cloudformation:CreateChangeSet at every attempt" in err
+    assert "run the command again in a minute" in err
+
+
+def test_throttling_is_waited_for(stedi: Stedi, cloud: Cloud) -> None:
+    cloud.on("cloudformation:CreateChangeSet", refuse("Throttling", "Rate exceeded"), times=1)
+    assert stedi(*DEPLOY, "--yes")[0] == 0
