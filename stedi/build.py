@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, UsageError
-from stedi.listing import check_unchanged, list_feed
+from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
-from stedi.publish import LOCK, Erasure, needs_recovery, publish, recover, staged_record
+from stedi.publish import LOCK, Erasure, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
 from stedi.stages import PARAMETERS, STAGES
+from stedi.standing import Standing, look_at
 from stedi.storage import Options, Storage, open_storage, this_process
 from stedi.tombstones import load_tombstones
 
@@ -87,7 +88,7 @@ def build(
             f"{run.landing.uri}: is inside _stedi, which builds clear", fix="put the landing data elsewhere"
         )
     with run.resources:
-        for step in (_look, _lock, _look, _read, _make, _audit, _publish):
+        for step in (_look, _lock, _read, _make, _audit, _publish):
             if step(run):
                 break
     return run
@@ -95,23 +96,24 @@ def build(
 
 def _look(run: Run) -> bool:
     """List the landing files and find what is stale; nothing stale ends the run."""
-    run.published = Manifest.load(run.lake)
+    standing = look_at(run.lake)
+    run.published = standing.manifest
     if not run.is_forget:
         run.tombstones = load_tombstones(run.lake, run.published.forgotten_by if run.published else None)
-    run.listings = {feed.name: list_feed(run.landing, feed, run.tombstones.digest) for feed in FEEDS}
+    run.listings = list_feeds(run.landing, run.tombstones.digest)
     run.inputs = {name: stage.depends_on for name, stage in STAGES.items()}
     run.order = plan.order(run.inputs, [*(feed.name for feed in FEEDS), *PARAMETERS])
     run.given = run.parameters.ids(run.published.parameters if run.published else {})
     run.ids = _ids(run)
-    run.notes = _notes(run)
-    published, damaged = _published_ids(run.published), _damaged(run.lake, run.published)
+    run.notes = _notes(run, standing)
+    published, damaged = _published_ids(run.published), standing.damaged()
     force = "forced" if run.force else "" if run.same_landing else "another landing folder"
     run.stale = plan.stale(run.order, run.inputs, run.ids, published, damaged, force=force)
     if any("pseudonym_key" in run.inputs[name] for name in run.stale):
         # made anew: with the key of this run, whatever that of the published table was
         run.given = run.parameters.ids({})
         run.ids = _ids(run)
-    if run.stale or run.published is None or needs_recovery(run.lake):
+    if run.stale or run.published is None or standing.unsettled():
         return False
     run.manifest = run.published
     _refuse_quarantined(run, run.published.feeds)
@@ -124,10 +126,12 @@ def _ids(run: Run) -> dict[str, str]:
 
 
 def _lock(run: Run) -> bool:
-    """Take the lake for this run, and finish what a stopped build left."""
+    """Take the lake for this run, finish what a stopped build left, and look again where the lake is another now."""
     run.resources.enter_context(run.lake.lock(LOCK, this_process("stedi build")))
-    recover(run.lake)
-    return False
+    finished = recover(run.lake)
+    if run.stale and not finished and Manifest.load(run.lake) == run.published:
+        return False
+    return _look(run)
 
 
 def _read(run: Run) -> bool:
@@ -135,7 +139,7 @@ def _read(run: Run) -> bool:
     run.done("reading landing files")
     # the largest first: what is imported for it then serves the small ones
     run.relations.open(sorted(run.listings, key=lambda name: -run.listings[name].size))
-    check_unchanged(run.landing, run.listings.values())
+    _see_unchanged(run)
     _refuse_quarantined(run, run.feeds())
     for name, feed in run.feeds().items():
         if feed.forgotten:
@@ -192,8 +196,14 @@ def _audit(run: Run) -> bool:
         run.ledger.append(
             LedgerRecord(TABLES[name].feed, feed.lines, kept, dropped, why, feed.quarantined, feed.forgotten)
         )
-    check_unchanged(run.landing, run.listings.values())
+    _see_unchanged(run)
     return False
+
+
+def _see_unchanged(run: Run) -> None:
+    """Raise EnvironmentFault where a landing file is not as it was listed; what was fetched cannot change any more."""
+    if run.landing.reads_in_place:
+        check_unchanged(run.landing, run.listings.values())
 
 
 def make(run: Run) -> None:
@@ -273,20 +283,6 @@ def _published_ids(published: Manifest | None) -> dict[str, str]:
     return feeds | published.parameters | {name: table.build for name, table in published.tables.items()}
 
 
-def _damaged(lake: Storage, published: Manifest | None) -> set[str]:
-    """Return the tables of which a file is missing or has another size than the build gave it."""
-    if published is None:
-        return set()
-    sizes = {name: [(lake.stat(file.path), file.size) for file in files] for name, files in published.files().items()}
-    damaged = {name for name, files in sizes.items() if any(s is None or s.size != size for s, size in files)}
-    # a quarantine file that is gone is written again by whatever reads its feed
-    return {reader for name in damaged for reader in ([name] if name in STAGES else _readers(published, name))}
-
-
-def _readers(published: Manifest, feed: str) -> list[str]:
-    return [name for name, table in published.tables.items() if feed in table.inputs]
-
-
 def _superseded(old: Manifest | None, new: Manifest) -> list[str]:
     """Return the files of the last build that have no successor of the same name."""
     paths = {file.path for files in new.files().values() for file in files}
@@ -306,18 +302,10 @@ def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
         )
 
 
-def _notes(run: Run) -> list[str]:
-    notes = [
-        f"left alone, no landing file: {run.landing.uri}/{path}"
-        for listing in run.listings.values()
-        for path in listing.left
+def _notes(run: Run, standing: Standing) -> list[str]:
+    left = [f"{run.landing.uri}/{path}" for listing in run.listings.values() for path in listing.left]
+    return [f"left alone, no landing file: {path}" for path in left] + [
+        f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {paths[0]}; whoever reads the whole"
+        " folder reads them too"
+        for prefix, paths in standing.foreign().items()
     ]
-    own = {f.path for files in run.published.files().values() for f in files} if run.published else set()
-    for name in STAGES:
-        foreign = [entry.path for entry in run.lake.list(TABLES[name].prefix) if entry.path not in own]
-        if foreign:
-            notes.append(
-                f"{run.lake.uri}/{TABLES[name].prefix}: {len(foreign)} files that stedi did not write, as"
-                f" {foreign[0]}; whoever reads the whole folder reads them too"
-            )
-    return notes

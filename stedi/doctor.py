@@ -150,9 +150,9 @@ def _landing(storage: Storage) -> Finding:
 
 def _feeds(landing: Storage) -> Finding:
     fix = "put landing files there, or build from elsewhere with --landing"
-    if not landing.exists():
+    empty = [prefix for prefix, files in landing.list_each([feed.prefix for feed in FEEDS]).items() if not files]
+    if empty and not landing.exists():
         return Finding("landing", "problem", f"{landing.uri}: there is no such folder or bucket", fix)
-    empty = [feed.prefix for feed in FEEDS if not landing.list(feed.prefix)]
     if empty:
         return Finding("landing", "problem", f"{landing.uri}: no files in {', '.join(empty)}", fix)
     return Finding("landing", "ok", landing.uri)

@@ -42,6 +42,8 @@ class Remade:
 class WithoutLines:
     """The landing data as they will be: those of a place, with files that were made anew instead of the old ones."""
 
+    reads_in_place = True
+
     def __init__(self, landing: Storage, remade: Sequence[Remade]) -> None:
         self.uri = landing.uri
         self.options: Options = landing.options
@@ -54,6 +56,9 @@ class WithoutLines:
     def list(self, prefix: str) -> list[Entry]:
         found = self._landing.list(prefix)
         return [self._remade[entry.path].new if entry.path in self._remade else entry for entry in found]
+
+    def list_each(self, prefixes: Sequence[str]) -> Mapping[str, Sequence[Entry]]:
+        return {prefix: self.list(prefix) for prefix in prefixes}
 
     def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
         own = {entry.path: self._remade[entry.path].file for entry in entries if entry.path in self._remade}

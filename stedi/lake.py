@@ -62,6 +62,7 @@ class Lake:
         self._relations: Relations | None = None
         self._workspace: Path | None = None
         self._entries: dict[str, Entry] = {}
+        self._fetched: dict[str, Path] = {}
         self._remove: Callable[[], object] = lambda: None
 
     @classmethod
@@ -106,6 +107,7 @@ class Lake:
         self._workspace = None
         self.landed.clear()
         self._entries.clear()
+        self._fetched.clear()
 
     @property
     def tables(self) -> dict[str, int]:
@@ -197,8 +199,20 @@ class Lake:
             return list(self.landed[name].good)
         return [self._place(file.path) for file in self._records(name)]
 
+    def fetch(self, entry: Entry) -> Path:
+        """Return a path on this machine with the content of a file of this lake, fetched once; for `whole` lakes."""
+        if entry.path not in self._fetched:
+            self._fetched |= self.storage.fetch([entry])
+        return self._fetched[entry.path]
+
+    def local(self, path: str) -> Path:
+        """Return the same of a path."""
+        if path not in self._fetched:
+            self._fetched[path] = self.storage.local(path)
+        return self._fetched[path]
+
     def _place(self, path: str) -> str | Path:
-        return self.storage.local(path) if self._whole else self.storage.location(path)
+        return self.local(path) if self._whole else self.storage.location(path)
 
     def _records(self, name: str) -> list[FileRecord]:
         if name == QUARANTINE:

@@ -13,7 +13,7 @@ from stedi.manifest import FeedRecord
 from stedi.plan import build_id
 from stedi.storage import NOT_A_FILE, Entry, LandingPlace
 
-__all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "see_landing"]
+__all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "list_feeds", "see_landing"]
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _GZIP_FACTOR = 10  # how much bigger such lines are unpacked, about
@@ -49,9 +49,19 @@ def list_feed(storage: LandingPlace, feed: Table, forgotten: str = "") -> Listin
     Read are `.json`, `.jsonl` and both with `.gz`, in nested folders too; names that begin with `_` or `.` are left,
     as Spark leaves them. EnvironmentFault where there is nothing to read.
     """
+    return _listing(storage, feed, storage.list(feed.prefix), forgotten)
+
+
+def list_feeds(storage: LandingPlace, forgotten: str = "") -> dict[str, Listing]:
+    """List the landing files of every feed, by name, side by side where that is worth it."""
+    found = storage.list_each([feed.prefix for feed in FEEDS])
+    return {feed.name: _listing(storage, feed, found[feed.prefix], forgotten) for feed in FEEDS}
+
+
+def _listing(storage: LandingPlace, feed: Table, entries: Iterable[Entry], forgotten: str) -> Listing:
     files: list[Entry] = []
     left: list[Entry] = []
-    for entry in storage.list(feed.prefix):
+    for entry in entries:
         hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
         readable = not hidden and entry.path.lower().endswith(SUFFIXES) and entry.version != NOT_A_FILE
         (files if readable else left).append(entry)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,14 +26,19 @@ __all__ = [
     "ERASING",
     "JOURNAL",
     "LOCK",
+    "OWN",
     "STAGING",
     "Erasure",
+    "is_unsettled",
     "needs_recovery",
     "publish",
     "recover",
     "settle",
     "staged_record",
 ]
+
+OWN = "_stedi/"
+"""Where all lies that is no table."""
 
 JOURNAL = "_stedi/journal.json"
 LOCK = "_stedi/lock"
@@ -107,7 +112,12 @@ def publish(
 
 def needs_recovery(storage: Storage) -> bool:
     """Return whether a build was stopped, or is under way: there is a journal, or something staged."""
-    return storage.stat(JOURNAL) is not None or bool(storage.list(STAGING))
+    return is_unsettled(entry.path for entry in storage.list(OWN))
+
+
+def is_unsettled(paths: Iterable[str]) -> bool:
+    """Return the same of the files below OWN."""
+    return any(path == JOURNAL or path.startswith(f"{STAGING}/") for path in paths)
 
 
 def recover(storage: Storage) -> bool:
@@ -210,10 +220,14 @@ def _roll_forward(storage: Storage, steps: _Steps) -> None:
     erasure = steps.erasure
     for step in erasure.moves if erasure else ():
         _replace(erasure.landing, *step)  # type: ignore[union-attr]
-    for staged, final in steps.moves:
-        # not staged any more: it was put in place before the build was stopped
-        if storage.stat(staged) is not None:
-            storage.move(staged, final)
+    # what is not staged any more was put in place before the build was stopped
+    left = {entry.path for entry in storage.list(f"{STAGING}/")}
+    moves = [(staged, final) for staged, final in steps.moves if staged in left]
+    tables = [move for move in moves if is_published(move[1])]
+    # who is forgotten is said before the tables are there, and what the tables are after it
+    storage.move_each([move for move in moves if move not in tables and move[1] != MANIFEST])
+    storage.move_each(tables)
+    storage.move_each([move for move in moves if move[1] == MANIFEST])
     for path in steps.deletes:
         storage.delete(path)
     if erasure:

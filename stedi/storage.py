@@ -76,6 +76,8 @@ class LandingPlace(Protocol):
 
     uri: str
     options: Options
+    reads_in_place: bool
+    """Whether `fetch` gives the files themselves, which somebody may change while they are read."""
 
     def exists(self) -> bool:
         """Return whether the place is there: a folder, a bucket."""
@@ -83,6 +85,10 @@ class LandingPlace(Protocol):
 
     def list(self, prefix: str) -> list[Entry]:
         """Return every file below a prefix, in nested folders too, sorted by path; none where there is none."""
+        ...
+
+    def list_each(self, prefixes: Sequence[str]) -> Mapping[str, Sequence[Entry]]:
+        """Return, by prefix, what `list` returns of each."""
         ...
 
     def fetch(self, entries: Sequence[Entry], fetched: Fetched | None = None) -> Mapping[str, Path]:
@@ -140,6 +146,10 @@ class Storage(LandingPlace, Protocol):
 
     def move(self, source: str, target: str) -> None:
         """Put a staged file in place in one step, over what was there."""
+        ...
+
+    def move_each(self, moves: Sequence[tuple[str, str]]) -> None:
+        """Put staged files in place, each in one step, in any order; the first that fails is raised."""
         ...
 
     def delete(self, path: str) -> None:
@@ -205,6 +215,7 @@ class LocalStorage:
     """A folder on this machine."""
 
     filesystem: RangeFileSystem | None = None
+    reads_in_place = True
 
     def __init__(self, root: Path, options: Options | None = None) -> None:
         self.root = root
@@ -240,11 +251,17 @@ class LocalStorage:
                 for folder, names in _walk(start):
                     below = Path(folder).relative_to(self.root)
                     for name in names:  # joined as text: a Path for each of 100,000 files takes seconds
-                        status = _status(os.path.join(folder, name))  # noqa: PTH118 - as above
+                        try:
+                            status = _status(os.path.join(folder, name))  # noqa: PTH118 - as above
+                        except FileNotFoundError:
+                            continue  # it has gone meanwhile, as a lock does
                         if not stat.S_ISDIR(status.st_mode):
                             path = f"{below.as_posix()}/{name}" if below.parts else name
                             found.append(Entry(path, status.st_size, _version(status)))
         return sorted(found, key=lambda entry: entry.path)
+
+    def list_each(self, prefixes: Sequence[str]) -> Mapping[str, Sequence[Entry]]:
+        return {prefix: self.list(prefix) for prefix in prefixes}
 
     def stat(self, path: str) -> Entry | None:
         file = self._at(path)
@@ -295,6 +312,10 @@ class LocalStorage:
         with faults(f"cannot put {file} in place"):
             make_private_folder(file.parent)
             self._at(source).replace(file)
+
+    def move_each(self, moves: Sequence[tuple[str, str]]) -> None:
+        for source, target in moves:
+            self.move(source, target)
 
     def delete(self, path: str) -> None:
         file = self._at(path)
@@ -408,7 +429,10 @@ def _walk(start: Path) -> Iterator[tuple[str, list[str]]]:
     """Yield the folders at and below one with their files, through links to folders too, but through each once."""
     seen: set[tuple[int, int]] = set()
     for folder, folders, names in os.walk(start, onerror=_raise, followlinks=True):
-        status = Path(folder).stat()
+        try:
+            status = Path(folder).stat()
+        except FileNotFoundError:
+            continue
         if (status.st_dev, status.st_ino) in seen:
             folders.clear()
             continue
@@ -421,4 +445,5 @@ def _version(status: os.stat_result) -> str:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    if not isinstance(error, FileNotFoundError):  # a folder that has gone meanwhile holds nothing
+        raise error

@@ -27,7 +27,7 @@ from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress
 from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
-from stedi.storage import Options, faults, open_storage
+from stedi.storage import Entry, Options, faults, open_storage
 
 __all__ = ["EXPECTED", "Report", "parse_expected", "read_expected", "verify"]
 
@@ -146,11 +146,13 @@ def verify(
 
 def _files(work: _Verification) -> None:
     """Hold every published file against its record: there, of its size, its checksum; and nothing else beside it."""
-    storage, manifest = work.lake.storage, work.manifest
+    manifest = work.manifest
+    made = [TABLES[name].prefix for name in STAGES] + [f"_quarantine/{TABLES[n].feed}/" for n in manifest.feeds]
+    found = {entry.path: entry for entries in work.lake.storage.list_each(made).values() for entry in entries}
     for name, files in manifest.files().items():
         for file in files:
             work.count("files")
-            wrong = _wrong(work, file)
+            wrong = _wrong(work, file, found.get(file.path))
             if wrong:
                 work.problem(f"{file.path}: {wrong}")
             if wrong and name in manifest.tables:
@@ -158,25 +160,18 @@ def _files(work: _Verification) -> None:
                     "a file is missing" if wrong == "is missing" else "a file is not as it was published"
                 )
     own = {file.path for files in manifest.files().values() for file in files}
-    for prefix in [TABLES[name].prefix for name in STAGES] + [f"_quarantine/{TABLES[n].feed}/" for n in manifest.feeds]:
-        for entry in storage.list(prefix):
-            if entry.path not in own:
-                work.problem(
-                    f"{entry.path}: is none of this lake's files; whoever reads the folder reads it too", _MOVE
-                )
+    for path in found:
+        if path not in own:
+            work.problem(f"{path}: is none of this lake's files; whoever reads the folder reads it too", _MOVE)
 
 
-def _wrong(work: _Verification, file: FileRecord) -> str:
-    try:
-        entry = work.lake.storage.stat(file.path)
-    except EnvironmentFault as error:
-        return error.message.rpartition(": ")[2]
+def _wrong(work: _Verification, file: FileRecord, entry: Entry | None) -> str:
     if entry is None:
         return "is missing"
     if entry.size != file.size:
         return f"has {entry.size:,} bytes, not {file.size:,}"
     try:
-        with faults(file.path), work.lake.storage.local(file.path).open("rb") as stream:
+        with faults(file.path), work.lake.fetch(entry).open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
     except EnvironmentFault as error:
         return f"cannot be read: {error.message.removeprefix(file.path).strip(' :')}"
@@ -223,7 +218,7 @@ def _table(work: _Verification, table: TableRecord) -> None:
 
 def _footer(work: _Verification, file: FileRecord, build: str) -> int:
     """Return the rows a Parquet file says it has; another build's file is a problem."""
-    engine, local = work.lake.engine, work.lake.storage.local(file.path)
+    engine, local = work.lake.engine, work.lake.local(file.path)
     [(rows,)] = engine.run(
         file.path, "select coalesce(sum(num_rows), 0) from parquet_file_metadata($file)", {"file": glob_safe(local)}
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 import urllib3.exceptions
@@ -69,7 +70,6 @@ _AGAIN = {
     "InternalError",
     "ServiceUnavailable",
     "RequestTimeout",
-    "RequestTimeTooSkewed",
     "Throttling",
     "ThrottlingException",
     "OperationAborted",
@@ -187,6 +187,7 @@ _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
         "the bucket is in another region",
         "set AWS_REGION to the region of the bucket",
     ),
+    (frozenset({"RequestTimeTooSkewed"}), "the clock of this machine is wrong", "set the clock of this machine"),
     (frozenset({"NoSuchBucket"}), "there is no such bucket", NO_BUCKET_FIX),
     (frozenset({"PreconditionFailed", "412"}), "changed while it was read", _QUIET_FIX),
     (frozenset({"NoSuchKey", "404"}), "was removed while it was read", _QUIET_FIX),
@@ -205,6 +206,8 @@ def _meaning(error: BaseException) -> tuple[str, str]:
         code = code_of(error)
         refused = ("S3 refuses at every attempt", _LATER) if is_transient(error) else ("S3 refuses", _DOCTOR)
         said, fix = next(((said, fix) for codes, said, fix in _CODES if code in codes), refused)
+        if code in REDIRECTS and (region := _region(error)):
+            said, fix = f"{said}, {region}", f"set AWS_REGION={region}"
         return f"{said} ({code})", fix
     if isinstance(error, IncompleteReadError):
         error = Torn(f"{error.kwargs['actual_bytes']:,} bytes of {int(error.kwargs['expected_bytes']):,}")
@@ -216,3 +219,10 @@ def _meaning(error: BaseException) -> tuple[str, str]:
     if isinstance(error, OSError) and error.strerror:
         return error.strerror, "see that the place is right"
     return f"does not work ({type(error).__name__})", _DOCTOR
+
+
+def _region(error: ClientError) -> str:
+    """Return the region that S3 says a bucket is in, if it does."""
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    said = str(headers.get("x-amz-bucket-region") or error.response.get("Error", {}).get("Region", ""))
+    return said if re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", said) else ""

@@ -20,7 +20,7 @@ from stedi.cache import Cache, open_cache
 from stedi.errors import EnvironmentFault, UsageError
 from stedi.finding import Finding
 from stedi.s3.checks import see_same, see_whole
-from stedi.s3.connection import Answer, Connection, connect, persistent
+from stedi.s3.connection import AT_ONCE, Answer, Connection, connect, persistent
 from stedi.s3.crew import Crew
 from stedi.s3.errors import NO_BUCKET_FIX, code_of, explained
 from stedi.s3.fetch import Fetch
@@ -38,11 +38,16 @@ FILES_AT_ONCE = 4
 """Files that are uploaded at the same time."""
 
 _DELETED_AT_ONCE = 1000
+_UNSAID = ("400", "403", "301")
+"""What a HEAD is refused with: its answer has no body that says why, that of another request has."""
+
 _TYPES = {".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
 
 
 class S3Storage:
     """A bucket, or a prefix in one."""
+
+    reads_in_place = False
 
     def __init__(self, place: str, options: Options) -> None:
         bucket, _, prefix = place.partition("/")
@@ -86,6 +91,8 @@ class S3Storage:
             except ClientError as error:
                 if code_of(error) in ("404", "NoSuchBucket"):
                     return False
+                if code_of(error) in _UNSAID:
+                    self._call("list_objects_v2", Prefix=self._root, MaxKeys=1, **self._payer)
                 raise
         return True
 
@@ -123,6 +130,15 @@ class S3Storage:
             ]
         return sorted(found, key=lambda entry: entry.path)
 
+    def list_each(self, prefixes: Sequence[str]) -> Mapping[str, Sequence[Entry]]:
+        found: dict[str, Sequence[Entry]] = {}
+
+        def look(prefix: str) -> None:
+            found[prefix] = self.list(prefix)
+
+        Crew(functools.partial(look, prefix) for prefix in prefixes).work(min(len(prefixes), AT_ONCE))
+        return found
+
     def stat(self, path: str) -> Entry | None:
         with self._explained(f"{self.uri}/{path}"):
             try:
@@ -130,8 +146,8 @@ class S3Storage:
             except ClientError as error:
                 if code_of(error) in ("404", "NoSuchKey"):
                     return None
-                if code_of(error) in ("400", "403"):
-                    self._read(path)  # the answer to a HEAD has no body to say why
+                if code_of(error) in _UNSAID:
+                    self._read(path)
                 raise
         return Entry(path, head["ContentLength"], head["ETag"].strip('"'))
 
@@ -207,6 +223,9 @@ class S3Storage:
             )
             self._call("delete_object", Key=self._root + source, **self._payer)
 
+    def move_each(self, moves: Sequence[tuple[str, str]]) -> None:
+        Crew(functools.partial(self.move, *move) for move in moves).work(min(len(moves), AT_ONCE))
+
     def delete(self, path: str) -> None:
         with self._explained(f"{self.uri}/{path}"):
             self._call("delete_object", Key=self._root + path, **self._payer)
@@ -216,8 +235,7 @@ class S3Storage:
         keys = [{"Key": self._root + entry.path} for entry in self.list(f"{path}/")]
         with self._explained(f"{self.uri}/{path}"):
             for start in range(0, len(keys), _DELETED_AT_ONCE):
-                some = keys[start : start + _DELETED_AT_ONCE]
-                self._call("delete_objects", Delete={"Objects": some, "Quiet": True}, **self._payer)
+                persistent(functools.partial(self._delete_some, keys[start : start + _DELETED_AT_ONCE]))
             more: dict[str, str] = {}
             while True:
                 page = self._call("list_multipart_uploads", Prefix=f"{self._root}{path}/", **more)
@@ -251,6 +269,13 @@ class S3Storage:
     def _get(self, entry: Entry, part: tuple[int, int] | None) -> Answer:
         key = self._root + entry.path
         return self._s3.get(self.bucket, key, payer=bool(self._payer), version=entry.version, part=part)
+
+    def _delete_some(self, keys: Sequence[Mapping[str, str]]) -> None:
+        """Delete objects in one request, whose answer is a success whatever became of each of them."""
+        wanted = {"Objects": keys, "Quiet": True}
+        answer = self._s3.client.delete_objects(Bucket=self.bucket, Delete=wanted, **self._payer)
+        if errors := answer.get("Errors"):
+            raise ClientError({"Error": {"Code": str(errors[0].get("Code", ""))}}, "DeleteObjects")
 
     def _put(self, path: str, data: bytes, **conditions: str) -> str:
         answer = self._call(

@@ -207,6 +207,23 @@ def test_a_file_where_the_cache_should_be(
     assert cache.read_text() == "a file"
 
 
+def test_how_many_bytes_have_come_is_told(source: Bucket, stedi: Command, cache: Path, landing: Path) -> None:
+    from stedi.build import build
+
+    told: dict[str, list[int]] = {}
+
+    def progress(what: str, done: int, total: int) -> None:
+        if what.startswith("fetching "):
+            told.setdefault(what.partition(":")[0], []).append(total)
+
+    sizes = {prefix: len(source.get(key)) for key in source.keys() for prefix in [key.split("/")[0]]}  # noqa: SIM118
+    source.put("customer/landing/more.json", (landing / CUSTOMERS).read_bytes())
+    sizes["customer"] *= 2
+    build("lake", source.uri(), progress=progress)
+    # a feed of one object has come when that has
+    assert told == {"fetching customer_landing": [sizes["customer"]]}
+
+
 def test_two_that_fetch_the_same_at_once(source: Bucket, stedi: Command, cache: Path) -> None:
     from stedi.storage import Options, open_storage
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -75,6 +78,66 @@ def test_bursts_of_errors_pass_whatever_is_asked(lake: Lakehouse, stedi: Command
     assert stedi("build", "--lake", lake.uri)[0] == 0
     assert [fault.hits for fault in added] == [3] * len(kinds)
     lake.assert_new()
+
+
+@pytest.mark.parametrize("fault", [reset(100), cut(100), answer(500, "InternalError")])
+def test_a_listing_that_breaks_off_is_asked_for_again(lake: Lakehouse, stedi: Command, fault: Action) -> None:
+    lake.s3.put_many({f"lake/customer/landing/_left/{n}": b"" for n in range(1000)})
+    lake.s3.proxy.add(Fault(on("LIST"), fault, times=3))
+    second = lake.s3.proxy.add(Fault(lambda r: r.kind == "LIST" and "continuation-token" in r.query, fault, times=3))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    assert second.hits == 3
+    lake.assert_new()
+
+
+def within(element: str, code: str) -> Action:
+    """Answer 200, as S3 does where it refuses late, with the error in the body."""
+    error = f"<Error><Key>lake/x</Key><Code>{code}</Code><Message>as the test wishes</Message></Error>"
+    body = f"<{element}>{error}</{element}>" if element else error
+    return lambda exchange: exchange.answer(200, {"Content-Type": "application/xml"}, body.encode())
+
+
+@pytest.mark.parametrize(("kind", "element"), [("COPY", ""), ("POST", "DeleteResult")])
+def test_an_error_within_a_success_is_one(lake: Lakehouse, stedi: Command, kind: str, element: str) -> None:
+    lake.s3.put("lake/_stedi/staging/left", b"")
+    added = lake.s3.proxy.add(Fault(on(kind), within(element, "InternalError"), times=3))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    assert added.hits == 3
+    lake.assert_new()
+    lake.s3.put("lake/_stedi/staging/left", b"")
+    lake.s3.proxy.add(Fault(on(kind), within(element, "AccessDenied"), times=None))
+    code, out, err = stedi("build", "--lake", lake.uri, "--force")
+    assert (code, out) == (2, "")
+    assert "access denied (AccessDenied)" in err
+    lake.s3.proxy.clear()
+    assert stedi("verify", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+
+
+def test_credentials_that_are_renewed_in_the_middle_are_used(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    # those that end within minutes are asked for anew by botocore before each request
+    process = tmp_path / "credentials.py"
+    process.write_text(
+        "import datetime, json, pathlib, sys\n"
+        "count = pathlib.Path(sys.argv[1])\n"
+        "count.write_text(count.read_text() + 'x' if count.exists() else 'x')\n"
+        "end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=1)\n"
+        "print(json.dumps({'Version': 1, 'AccessKeyId': f'KEY{len(count.read_text())}', 'SecretAccessKey': 's',"
+        " 'SessionToken': 't', 'Expiration': end.isoformat()}))\n"
+    )
+    settings = tmp_path / "config"
+    settings.write_text(f"[default]\ncredential_process = {sys.executable} {process} {tmp_path / 'count'}\n")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(settings))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+    gets = [r for r in lake.s3.requests("GET") if "/landing/" in r.key]
+    keys = {re.search(r"Credential=(\w+)/", r.headers["authorization"]) for r in gets}
+    assert len(gets) == 5
+    assert len({found[1] for found in keys if found}) > 1
 
 
 @pytest.mark.parametrize("kind", ["PUT", "COPY", "DELETE", "POST"])
@@ -181,7 +244,7 @@ UNKNOWN = ("InvalidAccessKeyId", 403, "S3 does not accept these credentials (Inv
         ("GET", READINGS, READINGS, DENIED),
         ("GET", READINGS, READINGS, EXPIRED),
         ("GET", READINGS, READINGS, UNKNOWN),
-        ("LIST", "", "customer/", DENIED),
+        ("LIST", "", "", DENIED),
         ("PUT", "_stedi/lock", "_stedi/lock", DENIED),
         ("PUT", "_stedi/staging/.*parquet", "_stedi/staging", EXPIRED),
     ],
@@ -197,7 +260,7 @@ def test_what_is_refused_is_not_asked_again(
     assert said in err
     assert fix in err
     # each table and the quarantine is tried once at most: some are under way side by side
-    assert added.hits <= (len(STAGES) + 1 if kind == "PUT" else 1)
+    assert added.hits <= (1 if kind == "GET" or path == "_stedi/lock" else len(STAGES) + 1)
     lake.assert_old()
     lake.s3.proxy.clear()
     assert stedi("build", "--lake", lake.uri)[0] == 0
@@ -233,20 +296,39 @@ def test_a_lock_that_this_process_could_not_release_is_not_held_any_more(lake: L
 # --- what changes under a build
 
 
-@pytest.mark.parametrize("change", ["replaced", "removed"])
-@pytest.mark.parametrize("when", ["before it is fetched", "once it is fetched"])
-def test_an_object_that_changes_after_it_was_listed_stops_the_build(
-    lake: Lakehouse, stedi: Command, worlds: Worlds, change: str, when: str
-) -> None:
+def changing(lake: Lakehouse, worlds: Worlds, change: str) -> Action:
+    """Replace or remove an object that a build has listed."""
+
     def act(_: object) -> None:
         if change == "replaced":
             lake.s3.put(f"lake/{CUSTOMERS}", (worlds.old / CUSTOMERS).read_bytes())
         else:
             lake.s3.delete(f"lake/{CUSTOMERS}")
 
-    # the second listing of a build, once everything is fetched, begins with the customers
-    fetched = lambda r: r.kind == "LIST" and lake.asked("GET", READINGS) > 0  # noqa: E731 - used once
-    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS) if when == "before it is fetched" else fetched, before(act)))
+    return before(act)
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_a_build_is_of_one_listing_whatever_changes_once_it_has_what_was_listed(
+    lake: Lakehouse, stedi: Command, worlds: Worlds, change: str
+) -> None:
+    lake.s3.proxy.add(Fault(on("PUT", "_stedi/staging/"), changing(lake, worlds, change)))
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+    # what has changed is seen by the next one
+    code, out, err = stedi("build", "--lake", lake.uri)
+    if change == "replaced":
+        assert (code, "nothing changed" in out) == (0, False)
+        assert lake.state() != "new"
+    else:
+        assert "no landing files of customer" in err or code == 0
+
+
+@pytest.mark.parametrize("change", ["replaced", "removed"])
+def test_an_object_that_changes_between_listing_and_fetching_stops_the_build(
+    lake: Lakehouse, stedi: Command, worlds: Worlds, change: str
+) -> None:
+    lake.s3.proxy.add(Fault(on("GET", CUSTOMERS), changing(lake, worlds, change)))
     code, out, err = stedi("build", "--lake", lake.uri)
     assert (code, out) == (2, "")
     assert f"Error: {lake.uri}/{CUSTOMERS}: " in err
