@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -21,6 +22,7 @@ __all__ = ["CATALOG_BUCKET", "Given", "Link", "Located", "Note", "Output", "Plan
 CATALOG_BUCKET = "parity-catalog"
 """Where tables of the catalog lie whose place nobody gives."""
 
+_ODD = re.compile(r"[^A-Za-z0-9_]+")
 _MISSPELLED = 0.75  # "trustd" is 0.92 like "trusted", "landing" 0.29
 
 _MADE = tuple(table for table in TABLES.values() if table.zone != "landing")
@@ -119,6 +121,18 @@ class Plan:
         return tuple(sorted({bucket for path in paths if (bucket := bucket_of(path)) and not is_open(bucket)}))
 
 
+def _is_s3(path: str) -> bool:
+    """Return whether a place is one of a bucket; a part that is not known may make it one."""
+    known = normal(closed(path))
+    return bool(bucket_of(known)) and ".." not in known.split("/")
+
+
+def _lies(path: str) -> str:
+    """Return where a place lies in a run; for what is no S3 path a place where nothing will ever be."""
+    known = normal(closed(path))
+    return known if _is_s3(path) else f"s3://{CATALOG_BUCKET}/elsewhere/{_ODD.sub('-', known).strip('-.')}"
+
+
 def plan_jobs(scripts: Sequence[Script], ddl: Sequence[Declared] = (), corrections: Corrections | None = None) -> Plan:
     """Make a plan of scripts, of the tables that DDL files declare, and of what parity.toml corrects."""
     return _Planner(scripts, ddl, corrections or Corrections()).plan()
@@ -137,7 +151,7 @@ class _Planner:
         self.outputs: list[Output] = []
         self.links: list[Link] = []
         self.after: dict[str, set[str]] = {}
-        self.places = {table.table: normal(table.location) for table in ddl if table.location}
+        self.places = {table.table: _lies(table.location) for table in ddl if table.location}
         self.formats = {table.table: table.format for table in ddl}
 
     def plan(self) -> Plan:
@@ -197,6 +211,9 @@ class _Planner:
                 if is_open(access.path):
                     what = f"writes to {access.path}, which the script alone does not say; give it in parity.toml"
                     self.notes.append(Note(name, access.line, f"{what} under [arguments]"))
+                elif access.path and not _is_s3(access.path):
+                    said = f"writes to {access.path}, which is no S3 path: nobody finds it there again on AWS"
+                    self.notes.append(Note(name, access.line, said))
                 if access.path and access.path.startswith("s3") and "/" not in normal(access.path)[5:]:
                     self.notes.append(
                         Note(
@@ -206,7 +223,7 @@ class _Planner:
                             " another folder of it finds nothing there",
                         )
                     )
-                path = normal(closed(access.path)) if access.path else self._place(access.table)
+                path = _lies(access.path) if access.path else self._place(access.table)
                 if access.path and access.table:
                     self.places.setdefault(access.table, path)
                 self.outputs.append(Output(name, access, path, self._table_of(script, access)))
@@ -291,7 +308,10 @@ class _Planner:
         if access.path and is_open(access.path) and self._corrected(access) is None:
             what = f"reads {access.path}, which the script alone does not say; give it in parity.toml"
             self.notes.append(Note(name, access.line, f"{what} under [arguments] or [inputs]"))
-        path = normal(closed(access.path)) if access.path else self._place(access.table)
+        elif access.path and not _is_s3(access.path):
+            said = f"reads {access.path}, which is no S3 path: there is nothing on AWS"
+            self.notes.append(Note(name, access.line, said))
+        path = _lies(access.path) if access.path else self._place(access.table)
         makers = [o for o in self.outputs if self._fills(o, access, path)]
         corrected = self._corrected(access)
         if corrected is None and makers:

@@ -345,3 +345,16 @@ def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("x = 1")
     with pytest.raises(UsageError, match="none of its scripts is a job"):
         folder_jobs(tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/data/customer/trusted", "out", "hdfs://cluster/x", "s3://", "s3://b/../x"])
+def test_what_is_no_s3_path_is_said_and_lies_where_nothing_is(tmp_path: Path, path: str) -> None:
+    jobs = studio.jobs()
+    first = "customer_landing_to_trusted.py"
+    jobs[first] = jobs[first].replace("s3://stedi-lake-house/customer/trusted/", path)
+    made = folder_jobs(studio.put(tmp_path, jobs)).plan
+    [output] = [output for output in made.outputs if output.script == first]
+    assert output.path.startswith("s3://parity-catalog/elsewhere/")
+    assert ".." not in output.path
+    said = [str(note) for note in made.notes if path in str(note)]
+    assert any("no S3 path" in text for text in said), made.notes
