@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -104,11 +103,11 @@ def world(s3: Bucket, tmp_path: Path) -> World:
     return World(s3, tmp_path)
 
 
-def to_kill_at(steps: list[str]) -> list[int]:
-    """Return the numbers of the steps to kill at: of several that are alike the first and the last, or all of them."""
-    like = [re.sub(r"(?<= lake/)(?!_stedi/j).*/|(?<=erasing/).*|[a-z_]+-0.parquet", "", step) for step in steps]
-    ends = {like.index(step) for step in like} | {len(like) - 1 - like[::-1].index(step) for step in like}
-    return [number for number in range(1, len(steps) + 1) if EVERY_STEP or number - 1 in ends]
+def to_kill_at(steps: list[str], decided: int) -> list[int]:
+    """Return the numbers of the steps to kill at: all, or around the decision, some that follow, and at the end."""
+    last = len(steps)
+    some = {2, decided, decided + 1, decided + 2, decided + 14, decided + 22, last - 20, last - 2}
+    return list(range(1, last + 1)) if EVERY_STEP else sorted(some)
 
 
 @pytest.mark.parametrize("part", range(2))
@@ -119,8 +118,7 @@ def test_killed_before_each_change(world: World, victims: Victims, part: int) ->
     decided = steps.index(DECISIVE) + 1
     moves = [step for step in steps[decided:] if step.startswith("COPY")]
     assert [("/landing/" in step) for step in moves] == [True] * 10 + [False] * (len(moves) - 10)
-    # every second of them is for `nox -s deep`
-    for number in to_kill_at(steps)[part :: 2 if EVERY_STEP else 4]:
+    for number in to_kill_at(steps, decided)[part::2]:
         world.reset()
         step = die(world, victims, number)
         assert step, steps[number - 1]
