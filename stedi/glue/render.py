@@ -139,7 +139,8 @@ def _sql(query: SparkQuery) -> Iterator[str]:
     yield re.sub("^--", "#", query.header, flags=re.MULTILINE).rstrip("\n")
     if query.steps:
         yield "#"
-        yield "# Each step is a view. Spark computes a view anew for each of its readers: what several read is kept."
+        yield "# Each step is a view. Spark plans and computes a view anew for each of its readers: one with several is"
+        yield "# computed first and kept on the executors. Should one of these be lost, the job fails: run it again."
         yield "STEPS = {"
         for name, sql in query.steps.items():
             yield f'    "{name}": """\n{textwrap.indent(_escaped(sql), " " * 8)}    """,'
@@ -257,7 +258,7 @@ def _body(job: _Job) -> Iterator[str]:
     if job.query.steps:
         yield "for step, query in STEPS.items():"
         yield "    view = spark.sql(query)"
-        yield "    (view.persist() if step in KEPT else view).createOrReplaceTempView(step)"
+        yield "    (view.localCheckpoint() if step in KEPT else view).createOrReplaceTempView(step)"
     yield textwrap.dedent(f"""
         # what the lake holds is left alone until everything new is written
         staging = f"{{lake}}/_stedi/glue/{job.name}"
@@ -270,9 +271,6 @@ def _body(job: _Job) -> Iterator[str]:
         yield f'replace(spark, f"{{lake}}/_quarantine/{feed.feed}", f"{{staged}}/{feed.feed}")'
     yield f'replace(spark, f"{{lake}}/{job.table.prefix}", f"{{staged}}/table")'
     yield "remove(spark, staging)"
-    if job.query.steps:
-        yield "for step in KEPT:"
-        yield "    spark.catalog.uncacheTable(step)"
     for feed in job.feeds:
         yield f"{feed.feed}.unpersist()"
     yield f'print(f"{job.table.name}: {{rows:,}} rows")'

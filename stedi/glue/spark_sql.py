@@ -51,7 +51,8 @@ def in_steps(text: str) -> SparkQuery:
     """Return a query of Spark SQL with a step for each of its CTEs, if some are read more than once.
 
     DuckDB computes such a CTE once. Spark puts it into the plan once for each reader, so that a chain of them doubles
-    from link to link, and the plan ends the driver before it is made.
+    from link to link, and the plan ends the driver before it is made. To cache it would not do: the plan of what is
+    cached is kept, and gone through with every plan above it.
     """
     header = "".join(takewhile(lambda line: line.startswith("--"), text.splitlines(keepends=True)))
     text = text.removeprefix(header)

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import strategies
 from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 from parity.artifacts import write_artifacts
 from parity.engines.spark import Spark
@@ -32,10 +33,11 @@ from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
 
-ONLY = None if os.environ.get("STEDI_PARITY_ALL") else frozenset(n for n, s in STAGES.items() if not s.parameters)
-"""In CI the tables without parameters: Spark plans the others for minutes. `nox -s parity-deep` has all of them."""
+SOME = frozenset(name for name, stage in STAGES.items() if not stage.parameters)
+"""The tables of an example in which nobody trains: for the others Spark takes as long again."""
 
-ALL = [name for name in STAGES if ONLY is None or name in ONLY]
+EVERY = bool(os.environ.get("STEDI_PARITY_ALL"))
+"""`nox -s parity-deep` makes all tables in every example."""
 
 IN_CI = 40
 EXAMPLES = int(os.environ.get("STEDI_PARITY_EXAMPLES", IN_CI))
@@ -43,6 +45,8 @@ REPORT = os.environ.get("STEDI_PARITY_REPORT")
 
 LEAST = EXAMPLES // 13
 """How many examples at least must have rows of each table, and a quarantined line of each feed: 3 of 40."""
+
+START = 1655564376361
 
 Jobs = Mapping[str, str]
 
@@ -53,7 +57,32 @@ def rendered() -> Jobs:
     return render("5.1")
 
 
-def both_sides(landing: Path, worker: Worker, jobs: Jobs, report: Path | None = None) -> Outcome:
+@st.composite
+def training(draw: st.DrawFn) -> strategies.Landing:
+    """Draw landing files of customers who train, each with a device: some lose readings, agree late, or train together.
+
+    Without them hardly any example has an owner of a device.
+    """
+    files: dict[str, list[dict[str, object]]] = {feed: [] for feed in strategies.FEEDS}
+    for number, email in enumerate(
+        draw(st.lists(st.sampled_from(strategies.EMAILS), min_size=1, max_size=4, unique=True))
+    ):
+        first = START + 1000 * draw(st.integers(0, 2))
+        instants = [first + step for step in sorted(draw(st.sets(st.integers(0, 20), min_size=4, max_size=9)))]
+        lost = draw(st.integers(0, 2))
+        agreed = draw(st.sampled_from((1, instants[1], instants[-1] + 1)))
+        files["customer"].append({"email": email, "serialNumber": "s", "shareWithResearchAsOfDate": agreed})
+        files["accelerometer"] += [{"user": email, "timestamp": at, "x": 0.5} for at in instants[lost:]]
+        files["step_trainer"] += [{"serialNumber": f"d-{number}", "sensorReadingTime": at} for at in instants]
+    return {
+        f"{feed}/landing/training.json": "".join(json.dumps(row) + "\n" for row in rows).encode()
+        for feed, rows in files.items()
+    }
+
+
+def both_sides(
+    landing: Path, worker: Worker, jobs: Jobs, report: Path | None = None, only: frozenset[str] | None = SOME
+) -> Outcome:
     """Run both sides; an empty table is no surprise in data made up at random."""
 
     def finish(asked: ParityRun, outcome: Outcome) -> None:
@@ -66,17 +95,23 @@ def both_sides(landing: Path, worker: Worker, jobs: Jobs, report: Path | None = 
         str(landing),
         engine=lambda asked, glue: Spark(asked.chosen[glue], asked.folder / glue, key=asked.key, worker=worker),
         may_be_empty=frozenset(TABLES),
-        only=ONLY,
+        only=only,
         render=lambda _: jobs,
     )
     return run(asked, finish)
 
 
-def check(landing: strategies.Landing, worker: Worker, jobs: Jobs, report: Path | None = None) -> Outcome:
+def check(
+    landing: strategies.Landing,
+    worker: Worker,
+    jobs: Jobs,
+    report: Path | None = None,
+    only: frozenset[str] | None = SOME,
+) -> Outcome:
     """Fail with a reproducer unless both sides are the same; return what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = strategies.write(landing, Path(name) / "landing")
-        outcome = both_sides(folder, worker, jobs, report)
+        outcome = both_sides(folder, worker, jobs, report, only)
         if outcome.verdict is not Verdict.SAME:
             pytest.fail(reproducer(folder, outcome), pytrace=False)
         return outcome
@@ -85,7 +120,6 @@ def check(landing: strategies.Landing, worker: Worker, jobs: Jobs, report: Path 
 def count(outcome: Outcome, seen: Counter[str]) -> None:
     """Count what both sides have rows of."""
     [side] = outcome.sides
-    assert sorted(verdict.table for verdict in side.tables) == sorted(ALL)
     assert len(side.quarantine) == len(side.ledger) == len(FEEDS)
     seen.update(v.table for v in (*side.tables, *side.quarantine) if v.left_rows and v.left_rows == v.right_rows)
 
@@ -98,9 +132,12 @@ def count(outcome: Outcome, seen: Counter[str]) -> None:
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
-@given(landing=strategies.landings())
-def _agree(worker: Worker, seen: Counter[str], landing: strategies.Landing) -> None:
-    count(check(landing, worker, rendered(), Path(REPORT) if REPORT else None), seen)
+@given(landing=strategies.landings(), trained=st.one_of(st.none(), st.none(), st.none(), training()))
+def _agree(worker: Worker, seen: Counter[str], landing: strategies.Landing, trained: strategies.Landing | None) -> None:
+    only = None if trained or EVERY else SOME
+    outcome = check(landing | (trained or {}), worker, rendered(), Path(REPORT) if REPORT else None, only)
+    assert {verdict.table for verdict in outcome.sides[0].tables} == set(only or STAGES)
+    count(outcome, seen)
     seen["example"] += 1
 
 
@@ -109,7 +146,7 @@ def test_duckdb_and_glue_agree_on_tables_quarantine_and_ledger(spark_worker: Wor
     seen: Counter[str] = Counter()
     _agree(spark_worker, seen)
     assert seen["example"] >= EXAMPLES
-    kinds = [*ALL, *(f"quarantine of {feed.feed}" for feed in FEEDS)]
+    kinds = [*STAGES, *(f"quarantine of {feed.feed}" for feed in FEEDS)]
     assert {kind: seen[kind] for kind in kinds if seen[kind] < LEAST} == {}
 
 

@@ -49,7 +49,8 @@ from pyspark.sql.types import DoubleType, LongType, StringType, StructField, Str
 # of clock_skew_ms + 1, each device's with the neighbouring windows too; without skew a window is one instant, and has
 # no neighbours.
 #
-# Each step is a view. Spark computes a view anew for each of its readers: what several read is kept.
+# Each step is a view. Spark plans and computes a view anew for each of its readers: one with several is
+# computed first and kept on the executors. Should one of these be lost, the job fails: run it again.
 STEPS = {
     "device_instants": """
         select distinct
@@ -509,7 +510,7 @@ good_rows(step_trainer).createOrReplaceTempView("step_trainer_landing")
 report("step_trainer", step_trainer)
 for step, query in STEPS.items():
     view = spark.sql(query)
-    (view.persist() if step in KEPT else view).createOrReplaceTempView(step)
+    (view.localCheckpoint() if step in KEPT else view).createOrReplaceTempView(step)
 
 # what the lake holds is left alone until everything new is written
 staging = f"{lake}/_stedi/glue/device_owners_trusted_to_curated"
@@ -518,8 +519,6 @@ staged = f"{staging}/{uuid4().hex}"
 rows = stage(spark, spark.sql(SQL), SCHEMA, f"{staged}/table")
 replace(spark, f"{lake}/device_owner/curated/", f"{staged}/table")
 remove(spark, staging)
-for step in KEPT:
-    spark.catalog.uncacheTable(step)
 step_trainer.unpersist()
 print(f"device_owners: {rows:,} rows")
 job.commit()
