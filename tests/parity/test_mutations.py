@@ -1,6 +1,7 @@
 """The check of the check: each zone's SQL with a fault in it, rendered as a job, must be found different, and first.
 
-The jobs of what a mutated table is not made from are run once for all, and their tables stay where they are.
+The jobs of what a mutated table is not made from are run once for all, and their tables stay where they are. So are
+those of device_owners and training_curated but for one mutation a table: Spark takes seconds for them.
 """
 
 from __future__ import annotations
@@ -246,7 +247,8 @@ def test_a_mutated_zone_is_different_and_named_first(base: Base, tmp_path: Path,
         text = text.replace("\nargs = options(", f"\n{declared}\nargs = options(")
     verdicts = []
     base.restore()
-    for made in below(table):
+    again = [made for made in below(table) if name == "dropped predicate" or table in PART or made not in PART]
+    for made in again:
         job = f"{TABLES[made].glue_job}.py"
         path = tmp_path / job
         path.write_text(text if made == table else base.texts[job], encoding="utf-8")
@@ -262,7 +264,7 @@ def test_a_mutated_zone_is_different_and_named_first(base: Base, tmp_path: Path,
     others = [
         compare(base.tables[n], base.worker.local(f"{LAKE}/{TABLES[n].prefix}"), contract=TABLES[n])
         for n in STAGES
-        if n not in below(table)
+        if n not in again
     ]
     assert all(verdict.same for verdict in others)
     ordered = in_order([*others, *verdicts], {n: s.inputs for n, s in STAGES.items()}, [f.name for f in FEEDS])

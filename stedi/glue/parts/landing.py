@@ -47,8 +47,8 @@ def read_lines(spark: SparkSession, landing: str, prefix: str) -> DataFrame:
 def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple[str, str, str]]) -> DataFrame:
     """Return for each line of a feed: file, reason, raw, row. A good line has a row, another a reason and raw bytes.
 
-    The result is kept, since good and bad lines are wanted apart and each is to be decided once. Spark's own reading
-    would not do: it takes text after the object, a key twice or a fraction for an integer, and does not say so.
+    Spark's own reading would not do: it takes text after the object, a key twice or a fraction for an integer, and does
+    not say so.
     """
     line, reason = F.col("line"), F.col("reason")
     keys = F.json_object_keys(line)
@@ -64,7 +64,7 @@ def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple
     raw = F.when(reason == "too_long", F.substring(line.cast("binary"), 1, RAW_BYTES_KEPT))
     raw = raw.when(reason.isNotNull(), line.cast("binary"))
     row = F.when(reason.isNull(), F.from_json(F.btrim(line, F.lit(TRIM)), schema, {"mode": "FAILFAST"}))
-    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row")).persist()
+    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row"))
 
 
 def good_rows(lines: DataFrame) -> DataFrame:

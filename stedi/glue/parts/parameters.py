@@ -23,7 +23,6 @@ def pseudonym_key(spark: SparkSession, file: str | None) -> str:
 
 def clock_skew_ms(text: str) -> int:
     """Return how far the clocks of a device and its owner's phone may be apart."""
-    skew = int(text)
-    if not 0 <= skew <= MAX_CLOCK_SKEW_MS:
-        raise ValueError(f"--CLOCK_SKEW_MS is {skew}, not 0 to {MAX_CLOCK_SKEW_MS}")
-    return skew
+    if not text.isdecimal() or int(text) > MAX_CLOCK_SKEW_MS:
+        raise ValueError(f"--CLOCK_SKEW_MS is {text!r}, not 0 to {MAX_CLOCK_SKEW_MS:,}")
+    return int(text)

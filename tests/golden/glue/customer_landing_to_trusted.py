@@ -188,8 +188,10 @@ def hadoop(spark: SparkSession, folder: str) -> tuple[Any, Any]:
 
 
 def read_table(spark: SparkSession, folder: str) -> DataFrame:
-    """Return a table; RuntimeError for one that another job has half replaced."""
+    """Return a table; FileNotFoundError for none, RuntimeError for one that another job has half replaced."""
     fs, path = hadoop(spark, folder)
+    if not fs.exists(path(folder)):
+        raise FileNotFoundError(f"{folder}: there is no table, run the job that makes it")
     if fs.exists(path(folder, "_REPLACING")):
         raise RuntimeError(f"{folder} is half replaced: the job that makes it is at work or has died, run it first")
     return spark.read.parquet(folder)
@@ -270,8 +272,8 @@ def read_lines(spark: SparkSession, landing: str, prefix: str) -> DataFrame:
 def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple[str, str, str]]) -> DataFrame:
     """Return for each line of a feed: file, reason, raw, row. A good line has a row, another a reason and raw bytes.
 
-    The result is kept, since good and bad lines are wanted apart and each is to be decided once. Spark's own reading
-    would not do: it takes text after the object, a key twice or a fraction for an integer, and does not say so.
+    Spark's own reading would not do: it takes text after the object, a key twice or a fraction for an integer, and does
+    not say so.
     """
     line, reason = F.col("line"), F.col("reason")
     keys = F.json_object_keys(line)
@@ -287,7 +289,7 @@ def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple
     raw = F.when(reason == "too_long", F.substring(line.cast("binary"), 1, RAW_BYTES_KEPT))
     raw = raw.when(reason.isNotNull(), line.cast("binary"))
     row = F.when(reason.isNull(), F.from_json(F.btrim(line, F.lit(TRIM)), schema, {"mode": "FAILFAST"}))
-    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row")).persist()
+    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row"))
 
 
 def good_rows(lines: DataFrame) -> DataFrame:
@@ -321,7 +323,8 @@ job = Job(glue)
 job.init(args["JOB_NAME"], args)
 
 lines = read_lines(spark, landing, "customer/landing/")
-customer = decide(lines, CUSTOMER_SCHEMA, CUSTOMER_CLEAN, CUSTOMER_REFUSED)
+# kept, since good and bad lines are wanted apart and each is to be decided once
+customer = decide(lines, CUSTOMER_SCHEMA, CUSTOMER_CLEAN, CUSTOMER_REFUSED).persist()
 good_rows(customer).createOrReplaceTempView("customer_landing")
 report("customer", customer)
 

@@ -360,8 +360,10 @@ def hadoop(spark: SparkSession, folder: str) -> tuple[Any, Any]:
 
 
 def read_table(spark: SparkSession, folder: str) -> DataFrame:
-    """Return a table; RuntimeError for one that another job has half replaced."""
+    """Return a table; FileNotFoundError for none, RuntimeError for one that another job has half replaced."""
     fs, path = hadoop(spark, folder)
+    if not fs.exists(path(folder)):
+        raise FileNotFoundError(f"{folder}: there is no table, run the job that makes it")
     if fs.exists(path(folder, "_REPLACING")):
         raise RuntimeError(f"{folder} is half replaced: the job that makes it is at work or has died, run it first")
     return spark.read.parquet(folder)
@@ -442,8 +444,8 @@ def read_lines(spark: SparkSession, landing: str, prefix: str) -> DataFrame:
 def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple[str, str, str]]) -> DataFrame:
     """Return for each line of a feed: file, reason, raw, row. A good line has a row, another a reason and raw bytes.
 
-    The result is kept, since good and bad lines are wanted apart and each is to be decided once. Spark's own reading
-    would not do: it takes text after the object, a key twice or a fraction for an integer, and does not say so.
+    Spark's own reading would not do: it takes text after the object, a key twice or a fraction for an integer, and does
+    not say so.
     """
     line, reason = F.col("line"), F.col("reason")
     keys = F.json_object_keys(line)
@@ -459,7 +461,7 @@ def decide(lines: DataFrame, schema: StructType, clean: str, refused: list[tuple
     raw = F.when(reason == "too_long", F.substring(line.cast("binary"), 1, RAW_BYTES_KEPT))
     raw = raw.when(reason.isNotNull(), line.cast("binary"))
     row = F.when(reason.isNull(), F.from_json(F.btrim(line, F.lit(TRIM)), schema, {"mode": "FAILFAST"}))
-    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row")).persist()
+    return lines.withColumn("reason", why).select("file", "reason", raw.alias("raw"), row.alias("row"))
 
 
 def good_rows(lines: DataFrame) -> DataFrame:
@@ -467,26 +469,11 @@ def good_rows(lines: DataFrame) -> DataFrame:
     return lines.where("reason is null").select("row.*")
 
 
-def bad_lines(lines: DataFrame) -> DataFrame:
-    """Return the lines of a feed that are no rows of it."""
-    return lines.where("reason is not null").select("file", "reason", "raw")
-
-
-def report(feed: str, lines: DataFrame) -> None:
-    """Say how many lines of a feed are good, and how many are not for which reason."""
-    counts: dict[str | None, int] = dict(lines.groupBy("reason").count().collect())
-    rows = counts.pop(None, 0)
-    print(f"{feed}: {rows + sum(counts.values()):,} lines, {rows:,} rows, {sum(counts.values()):,} in quarantine")
-    for reason, count in sorted(counts.items()):
-        print(f"{feed}: {count:,} lines {reason}")
-
-
 def clock_skew_ms(text: str) -> int:
     """Return how far the clocks of a device and its owner's phone may be apart."""
-    skew = int(text)
-    if not 0 <= skew <= MAX_CLOCK_SKEW_MS:
-        raise ValueError(f"--CLOCK_SKEW_MS is {skew}, not 0 to {MAX_CLOCK_SKEW_MS}")
-    return skew
+    if not text.isdecimal() or int(text) > MAX_CLOCK_SKEW_MS:
+        raise ValueError(f"--CLOCK_SKEW_MS is {text!r}, not 0 to {MAX_CLOCK_SKEW_MS:,}")
+    return int(text)
 
 
 args = options(["JOB_NAME", "LAKE"], ["LANDING", "CLOCK_SKEW_MS"])
@@ -507,7 +494,6 @@ told.createOrReplaceTempView("run_parameters")
 lines = read_lines(spark, landing, "step_trainer/landing/")
 step_trainer = decide(lines, STEP_TRAINER_SCHEMA, STEP_TRAINER_CLEAN, STEP_TRAINER_REFUSED)
 good_rows(step_trainer).createOrReplaceTempView("step_trainer_landing")
-report("step_trainer", step_trainer)
 for step, query in STEPS.items():
     view = spark.sql(query)
     (view.localCheckpoint() if step in KEPT else view).createOrReplaceTempView(step)
@@ -519,6 +505,5 @@ staged = f"{staging}/{uuid4().hex}"
 rows = stage(spark, spark.sql(SQL), SCHEMA, f"{staged}/table")
 replace(spark, f"{lake}/device_owner/curated/", f"{staged}/table")
 remove(spark, staging)
-step_trainer.unpersist()
 print(f"device_owners: {rows:,} rows")
 job.commit()

@@ -83,8 +83,10 @@ def hadoop(spark: SparkSession, folder: str) -> tuple[Any, Any]:
 
 
 def read_table(spark: SparkSession, folder: str) -> DataFrame:
-    """Return a table; RuntimeError for one that another job has half replaced."""
+    """Return a table; FileNotFoundError for none, RuntimeError for one that another job has half replaced."""
     fs, path = hadoop(spark, folder)
+    if not fs.exists(path(folder)):
+        raise FileNotFoundError(f"{folder}: there is no table, run the job that makes it")
     if fs.exists(path(folder, "_REPLACING")):
         raise RuntimeError(f"{folder} is half replaced: the job that makes it is at work or has died, run it first")
     return spark.read.parquet(folder)
