@@ -15,7 +15,7 @@ from sqlglot.tokenizer_core import TokenType
 from stedi.glue.portability import check
 from stedi.stages import SqlFile
 
-__all__ = ["SparkQuery", "in_steps", "spark_query"]
+__all__ = ["SparkQuery", "in_steps", "spark_query", "transpiled"]
 
 _WIDTH = 80
 
@@ -44,7 +44,7 @@ class SparkQuery:
 
 def spark_query(stage: SqlFile) -> SparkQuery:
     """Return the query of a stage for Spark; NotPortable where Spark would read something differently."""
-    return in_steps(_spark_sql(stage))
+    return in_steps(transpiled(stage.sql, check(stage)))
 
 
 def in_steps(text: str) -> SparkQuery:
@@ -85,19 +85,19 @@ def _cut(text: str) -> tuple[list[str], str]:
     return bodies, text[end:].strip() + "\n"
 
 
-def _spark_sql(stage: SqlFile) -> str:
-    """Return the query of a stage in Spark SQL, with its comments.
+def transpiled(sql: str, query: exp.Query) -> str:
+    """Return SQL of DuckDB and its parsed query as Spark SQL, with its comments.
 
     It is what sqlglot makes of it. Where that differs from the file only in how Spark spells some words, the file's own
     lines are kept, since they are written to be read.
     """
-    generated = check(stage).sql(
+    generated = query.sql(
         "spark", pretty=True, indent=4, pad=4, normalize_functions="lower", comments=False, max_text_width=_WIDTH
     )
-    respelled = _respelled(stage.sql)
+    respelled = _respelled(sql)
     if sqlglot.parse_one(respelled, dialect="spark") == sqlglot.parse_one(generated, dialect="spark"):
         return respelled
-    header = takewhile(lambda line: line.startswith("--"), stage.sql.splitlines())
+    header = takewhile(lambda line: line.startswith("--"), sql.splitlines())
     return "\n".join([*header, _lower(generated)]) + "\n"
 
 

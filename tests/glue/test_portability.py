@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
+import allowed
 import pytest
+import sqlglot
 
 from stedi.contracts import TABLES, Column
 from stedi.glue.portability import NotPortable, check, problems
+from stedi.glue.portability.rules import RULES
 from stedi.stages import STAGES, SqlFile
 
 # a is accelerometer readings: user is a text, timestamp a whole number, x and y doubles
@@ -149,25 +153,6 @@ QUERIES = {
     "select from where": "cannot be parsed",
 }
 
-ALLOWED = [
-    "a.timestamp // 3 - 2 * a.timestamp % 7",
-    "cast(sum(a.timestamp) as bigint)",
-    "cast(a.timestamp as double) / nullif(a.timestamp, 0)",
-    "coalesce(a.timestamp, -1)",
-    "case when a.x > 0 then 'up' else 'down' end",
-    "a.user || '!'",
-    "sha256(a.user)",
-    "md5(a.user)",
-    "count(distinct a.user) filter (where a.x < 1)",
-    "rank() over (partition by a.user order by a.timestamp desc)",
-    "max(a.timestamp) over (partition by a.user)",
-    "a.user is distinct from 'x' and a.timestamp between 1 and 2",
-    "a.timestamp in (1, 2) or a.user not in (select c.email from customer_trusted as c)",
-    "exists (select 1 from customer_trusted as c where c.email = a.user)",
-    "(select max(c.lastUpdateDate) from customer_trusted as c)",
-    "abs(-a.timestamp)",
-]
-
 ONE = replace(TABLES["accelerometer_trusted"], columns=(Column("one", "BIGINT", ""),))
 
 
@@ -188,10 +173,16 @@ def test_a_query_that_spark_reads_differently_is_refused(sql: str) -> None:
     assert any(QUERIES[sql] in reason for reason in reasons(sql)), reasons(sql)
 
 
-@pytest.mark.parametrize("expression", ALLOWED)
-def test_what_both_read_the_same_way_is_not(expression: str) -> None:
-    sql = f"with t as (select {expression} as v from accelerometer_trusted as a) select cast(1 as bigint) as one from t"
-    assert not reasons(sql)
+@pytest.mark.parametrize("query", [*map(allowed.query_of, allowed.EXPRESSIONS), *allowed.QUERIES])
+def test_what_both_read_the_same_way_is_not(query: str) -> None:
+    assert not reasons(f"with t as ({query}) select cast(1 as bigint) as one from t")
+
+
+def test_every_rule_of_the_lint_is_used_by_what_is_allowed() -> None:
+    trees = [
+        sqlglot.parse_one(q, dialect="duckdb") for q in (*map(allowed.query_of, allowed.EXPRESSIONS), *allowed.QUERIES)
+    ]
+    assert not set(RULES) - {type(node) for tree in trees for node in tree.walk()}
 
 
 @pytest.mark.parametrize("name", STAGES)
@@ -222,3 +213,25 @@ def test_a_refusal_names_file_line_and_reason(tmp_path: Path) -> None:
         check(SqlFile("accelerometer_trusted", file))
     assert any(text.startswith("stedi/zones/trusted/accelerometer_trusted.sql:3: ") for text in caught.value.problems)
     assert caught.value.exit_code == 1
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "glue.md"
+
+
+def documented(head: str) -> dict[str, str]:
+    """Return the rows of a table of docs/glue.md: the two cells of each, without marks."""
+    _, _, rest = DOCS.read_text(encoding="utf-8").partition(f"\n{head}\n|---|---|\n")
+    rows = [re.split(r"(?<!\\)\|", line)[1:3] for line in rest.partition("\n\n")[0].splitlines()]
+    return {left.strip(" `").replace("\\|", "|"): right.strip(" `").replace("\\|", "|") for left, right in rows}
+
+
+def test_what_the_documentation_says_is_allowed_is_run_on_both_engines() -> None:
+    examples = set(documented("| allowed | such as |").values())
+    assert examples
+    assert not examples - {*allowed.EXPRESSIONS, *allowed.QUERIES}
+
+
+def test_what_the_documentation_says_is_refused_is_refused_for_that_reason() -> None:
+    for expression, reason in documented("| refused | because |").items():
+        sql = f"select {expression} as one from accelerometer_trusted as a"
+        assert any(reason in found for found in reasons(sql)), expression
