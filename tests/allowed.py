@@ -96,7 +96,7 @@ _WORDS = ["a", "b", "B", "ä", "\U0001f600", "", "it's", "a\\b", None, "b"]
 _TIMES = [1, 2, 0, -7, 7, 2**60, 1, None, -1, 2]
 _DOUBLES = [0.0, -0.0, 1.5, float("nan"), float("inf"), 1e-7, None, 0.1, -3.25, 1.5]
 
-ROWS = {
+ROWS: dict[str, list[dict[str, object]]] = {
     "accelerometer_trusted": [
         {"user": word, "timestamp": time, "x": x, "y": y, "z": 0.5}
         for word, time, x, y in zip(_WORDS, _TIMES, _DOUBLES, reversed(_DOUBLES), strict=True)

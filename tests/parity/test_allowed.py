@@ -42,8 +42,10 @@ print("=> " + json.dumps(found))
 
 def given() -> dict[str, pa.Table]:
     """Return the tables that are queried."""
-    columns = {name: {c.name: c.type for c in TABLES[name].columns} for name in allowed.ROWS if name in TABLES}
-    columns["run_parameters"] = dict(PARAMETERS)
+    columns: dict[str, dict[str, str]] = {"run_parameters": dict(PARAMETERS)}
+    for name in allowed.ROWS:
+        if name in TABLES:
+            columns[name] = {column.name: column.type for column in TABLES[name].columns}
     schemas = {name: pa.schema([(n, TYPES[t]) for n, t in own.items()]) for name, own in columns.items()}
     return {name: pa.Table.from_pylist(rows, schema=schemas[name]) for name, rows in allowed.ROWS.items()}
 
