@@ -175,6 +175,8 @@ def test_a_table_that_is_half_replaced_is_read_by_nobody_until_its_job_has_run_a
     refused = run(READINGS)
     assert refused.error is not None
     assert "customer/trusted/ is half replaced" in refused.error.message
+    assert run(CUSTOMERS, fault=FAILS_AT_THE_LAST_FILE).state == "failed"
+    assert "_REPLACING" in held("customer/trusted")
     succeeded(run(CUSTOMERS))
     assert emails(rows) == ["b@example.com"]
     assert "_REPLACING" not in held("customer/trusted")

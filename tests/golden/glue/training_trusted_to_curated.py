@@ -258,7 +258,7 @@ def replace(spark: SparkSession, folder: str, staged: str) -> None:
 
     S3 replaces no folder at once: who reads in these seconds may see files of both. If a new file cannot be put there,
     the old ones stay as they were. If the run dies in between, the marker stays, and no job reads the folder until this
-    one has run again.
+    one has run to its end.
     """
     fs, path = hadoop(spark, folder)
 
@@ -275,13 +275,15 @@ def replace(spark: SparkSession, folder: str, staged: str) -> None:
 
     fs.mkdirs(path(folder))
     old, new, marker = names(folder), names(staged), path(folder, "_REPLACING")
+    was_whole = not fs.exists(marker)
     fs.create(marker, True).close()
     with ThreadPoolExecutor(16) as pool:
         try:
             list(pool.map(move, new))
         except BaseException:
             list(pool.map(delete, names(folder) - old))
-            fs.delete(marker, False)
+            if was_whole:
+                fs.delete(marker, False)
             raise
         list(pool.map(delete, old))
     fs.delete(marker, False)
