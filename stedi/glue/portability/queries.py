@@ -232,11 +232,24 @@ def is_in(lint: Lint, node: exp.In, scope: Scope) -> str:
     """Read x in (a, b) or x in (select ...)."""
     kinds = lint.types_of((node.this, *node.expressions), scope)
     if (query := node.args.get("query")) is not None:
+        if not _is_filter(node):
+            lint.refuse(
+                node,
+                "where it would be NULL Spark says false, except as a filter: have it in where, alone or in its and",
+            )
         relation = _query(lint, query, scope)
         if len(relation.columns) != 1:
             lint.refuse(node, "the query after in has more than one column")
         kinds += relation.columns.values()
     return lint.comparable(node, kinds)
+
+
+def _is_filter(node: exp.Expr) -> bool:
+    """Return whether a condition, or its negation, is one that every row must fulfil."""
+    above = node.parent.parent if isinstance(node.parent, exp.Not) else node.parent
+    while isinstance(above, exp.And | exp.Paren):
+        above = above.parent
+    return isinstance(above, exp.Where)
 
 
 def exists(lint: Lint, node: exp.Exists, scope: Scope) -> str:
