@@ -91,8 +91,6 @@ def parity_6(session: nox.Session) -> None:
     python = str(folder / "bin" / "python")
     session.run("stedi", "parity", "run", "--glue", "5.1,6.0", "--glue-6-python", python)
     session.run("pytest", GLUE_6, *session.posargs, env={"STEDI_GLUE_6_PYTHON": python})
-    # what jobs find, on its Spark
-    session.run("pytest", "tests/parity/runtime", *session.posargs, env={"STEDI_PARITY_PYTHON": python})
 
 
 @nox.session
