@@ -11,9 +11,9 @@ from stedi.errors import StediError
 from stedi.masking import mask
 from stedi.relations import Relations
 from stedi.side_by_side import side_by_side
-from stedi.stages import AUDITS, FACTS, SqlFile
+from stedi.stages import AUDITS, FACTS, LEFT_OUT_OF, SqlFile
 
-__all__ = ["audits_of", "ledger_of", "prepare", "run_audits"]
+__all__ = ["audits_of", "ledger_of", "left_out_of", "prepare", "run_audits"]
 
 SHOWN = 5
 """Keys shown of an audit's violations; the others are counted."""
@@ -99,6 +99,18 @@ def ledger_of(relations: Relations) -> dict[str, tuple[int, int, str]]:
     relations.open(["ledger"])
     rows = relations.engine.run("ledger", "select feed, kept, dropped, why from ledger")
     return {feed: (int(kept), int(dropped), why) for feed, kept, dropped, why in rows}
+
+
+def left_out_of(relations: Relations, name: str) -> dict[str, int]:
+    """Return how much of what landed a table leaves out, by reason; empty where nothing counts it.
+
+    Only while the table is being made: what it found and left out is kept nowhere.
+    """
+    fact = f"{LEFT_OUT_OF}{name}"
+    if fact not in FACTS:
+        return {}
+    relations.open([fact])
+    return {why: int(number) for why, number in relations.engine.run(fact, f"select why, number from {quoted(fact)}")}
 
 
 def _key(audit: str, key: object) -> str:

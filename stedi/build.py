@@ -24,12 +24,13 @@ from stedi.parameters import Parameters
 from stedi.publish import LOCK, Erasure, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
-from stedi.stages import PARAMETERS, STAGES
+from stedi.stages import LEFT, PARAMETERS, STAGES, SqlFile
 from stedi.standing import Standing, look_at
 from stedi.storage import Options, Storage, open_storage, this_process
 from stedi.tombstones import load_tombstones
 
 if TYPE_CHECKING:
+    from stedi.engine import Engine
     from stedi.landing import Landed
 
 __all__ = ["Run", "build", "make", "put_in_place"]
@@ -176,7 +177,7 @@ def _make(run: Run) -> bool:
 
 def _audit(run: Run) -> bool:
     """Audit the tables as they would stand; a violation publishes nothing."""
-    from stedi.audit import audits_of, ledger_of, prepare, run_audits
+    from stedi.audit import audits_of, ledger_of, left_out_of, prepare, run_audits
 
     run.done("auditing")
     feeds = run.feeds()
@@ -189,6 +190,7 @@ def _audit(run: Run) -> bool:
             violations=violations,
             fix="the old tables stand; look at the stages' SQL and at the landing data of these keys",
         )
+    run.made = {name: replace(table, left_out=left_out_of(run.relations, name)) for name, table in run.made.items()}
     counted = ledger_of(run.relations)
     for name, feed in feeds.items():
         kept, dropped, why = counted[TABLES[name].feed]
@@ -249,12 +251,24 @@ def _make_table(run: Run, name: str, split: str | None) -> TableRecord:
     folder = run.lake.workspace(f"{run.staging}/tables")
     target = folder / (name if split else f"{name}-0.parquet")
     with relations.engine.joins_as_written() if from_json else nullcontext():
-        rows = relations.engine.copy(name, stage.sql, target, run.ids[name], split=split)
+        query = stage.sql if stage.in_steps is None else _find(relations.engine, stage)
+        rows = relations.engine.copy(name, query, target, run.ids[name], split=split)
+        relations.engine.run(name, "drop table if exists found")
     files = sorted(target.glob("*.parquet")) if split else [target]
     relations.put(name, files)
     records = tuple(_stage(run, file, f"{contract.prefix}{name}-{i}.parquet") for i, file in enumerate(files))
     seconds = round(time.perf_counter() - started, 3)
     return TableRecord(name, run.ids[name], stage.digest, run.inputs[name], rows, seconds, records)
+
+
+def _find(engine: Engine, stage: SqlFile) -> str:
+    """Run a stage up to what it selects from, keep what it leaves out, and return the query of what stays."""
+    if stage.in_steps is None:
+        raise ValueError(stage.name)
+    found, stays, left = stage.in_steps
+    engine.run(stage.name, f"create or replace table found as {found}")
+    engine.run(stage.name, f"create or replace table {stage.name}{LEFT} as {left}")
+    return stays
 
 
 def _stage_quarantine(run: Run, landed: Landed) -> FeedRecord:

@@ -132,7 +132,10 @@ class LedgerRecord:
 
 @dataclass(frozen=True, slots=True)
 class TableRecord:
-    """One published table. `build` stands in the metadata of each of its files, `sql` is its SQL's hash."""
+    """One published table. `build` stands in the metadata of each of its files, `sql` is its SQL's hash.
+
+    `left_out` counts, by reason, what landed and is not in it, where a fact counts that.
+    """
 
     name: str
     build: str
@@ -141,6 +144,7 @@ class TableRecord:
     rows: int
     seconds: float
     files: tuple[FileRecord, ...]
+    left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,4 +254,6 @@ def _parse_feed(raw: dict[str, Any]) -> FeedRecord:
 
 def _parse_table(raw: dict[str, Any]) -> TableRecord:
     files = _parse_files(raw.pop("files"))
+    if any(type(count) is not int for count in raw.get("left_out", {}).values()):
+        raise TypeError("left_out")
     return _typed(TableRecord(files=files, inputs=tuple(raw.pop("inputs")), **raw))

@@ -60,6 +60,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "dirty": SHARE,
         "json": FLAG,
     },
+    "privacy audit": {**_ON_S3, "lake": PLACE, "reports": PLACE, "memory_limit": TEXT, "json": FLAG},
     "parity diff": {
         **_ON_S3,
         "key": TEXT,

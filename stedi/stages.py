@@ -15,7 +15,7 @@ from pathlib import Path
 
 from stedi.contracts import TABLES
 
-__all__ = ["AUDITS", "FACTS", "PARAMETERS", "RUN_PARAMETERS", "STAGES", "SqlFile", "inputs_of"]
+__all__ = ["AUDITS", "FACTS", "LEFT", "LEFT_OUT_OF", "PARAMETERS", "RUN_PARAMETERS", "STAGES", "SqlFile", "inputs_of"]
 
 _HERE = Path(__file__).parent
 
@@ -25,7 +25,14 @@ RUN_PARAMETERS = "run_parameters"
 PARAMETERS = {"pseudonym_key": "VARCHAR", "clock_skew_ms": "BIGINT"}
 """The columns of that relation."""
 
+LEFT = "_left"
+"""`<table>_left` is what a stage found and then left out, while it is being made; a fact may count it."""
+
+LEFT_OUT_OF = "left_out_of_"
+"""The fact of this name and a table's says why what a build could have taken into the table is not there."""
+
 _COMMENT = re.compile("--.*")
+_LAST = "\n)\n\nselect\n"
 _READ = re.compile(r"\b(?:from|join) (\w+)\b(?![.(])")
 _ALIAS = re.compile(rf"\b(?:from|join) {RUN_PARAMETERS} as (\w+)\b")
 _CTE = re.compile(r"\b(\w+) as \(")
@@ -64,6 +71,19 @@ class SqlFile:
     def digest(self) -> str:
         """SHA-256 of the text."""
         return hashlib.sha256(self.sql.encode()).hexdigest()
+
+    @cached_property
+    def in_steps(self) -> tuple[str, str, str] | None:
+        """The query in three steps, None where nothing counts what it leaves out.
+
+        The first gives the rows of its last CTE, `found`; from these, as the table `found`, the second gives the rows
+        of the query and the third those that do not stay.
+        """
+        fact = FACTS.get(f"{LEFT_OUT_OF}{self.name}")
+        if fact is None or f"{self.name}{LEFT}" not in fact.inputs:
+            return None
+        before, _, last = self.sql.rpartition(_LAST)
+        return f"{before}\n)\n\nfrom found", f"select\n{last}", "from found as f where not f.stays"
 
     @cached_property
     def title(self) -> str:

@@ -31,6 +31,7 @@ COMMANDS = {
     "glue infra": "Print or deploy the CloudFormation template of everything the jobs stand on.",
     "privacy": "Personal data: proof that they are where they belong, and their erasure.",
     "privacy forget": "Erase a customer from landing data and tables, for good.",
+    "privacy audit": "Prove that personal data are where they belong, and print a certificate.",
     "parity": "Whether Glue jobs give the tables that the zone SQL gives.",
     "parity run": "Run the Glue jobs and compare their tables with those of the zones' SQL.",
     "parity diff": "Compare two tables, row by row, and say why they differ.",

@@ -130,7 +130,7 @@ def _print(run: Run, parts: Mapping[str, float]) -> None:
         took = f"{seconds[name]:.2f}" if name in seconds else "as before"
         rows.append((TABLES[name].zone, name, f"{count:,}", took))
     print_table(("zone", "table", "rows", "seconds"), rows, right=("rows", "seconds"))
-    print_lines("", *map(str, manifest.ledger), *_quarantine_lines(run, manifest))
+    print_lines("", *map(str, manifest.ledger), *_left_out(manifest), *_quarantine_lines(run, manifest))
     print_lines("", shown(f"lake {run.lake.uri}, from {run.landing.uri}"))
     if run.stale:
         took = ", ".join(f"{verb} {seconds:.2f} s" for verb, seconds in _by_step(parts).items())
@@ -156,6 +156,14 @@ def _by_step(parts: Mapping[str, float]) -> dict[str, float]:
         step = part.partition(" ")[0]
         found[step] = found.get(step, 0.0) + seconds
     return found
+
+
+def _left_out(manifest: Manifest) -> list[str]:
+    return [
+        f"not in {name}: " + ", ".join(f"{count:,} {why}" for why, count in table.left_out.items())
+        for name, table in manifest.tables.items()
+        if table.left_out
+    ]
 
 
 def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
@@ -186,6 +194,7 @@ def _document(run: Run, parts: Mapping[str, float]) -> dict[str, Any]:
             "build": builds[name],
             "seconds": round(seconds[name], 3) if name in seconds else None,
             "made": run.stale.get(name),
+            "left_out": manifest.tables[name].left_out if name in manifest.tables else {},
         }
         for name, rows in manifest.rows().items()
     }

@@ -18,8 +18,11 @@ import pytest
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.engine import Engine
+from stedi.privacy import audit
 from stedi.sample import write_sample
 from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES
+
+FEEDS = ("customer", "accelerometer", "step_trainer")
 
 SEEDS = range(100, 122)
 LOST = 0.05
@@ -42,19 +45,26 @@ def attribute(
 ) -> dict[str, tuple[str, int, int, int, float, int]]:
     """Run the stage on instants of devices and of consenting customers' phones; return what it says of each device."""
     with Engine(threads=2) as engine:
-        for table in ("step_trainer_landing", "accelerometer_trusted"):
-            engine.empty(table, {column.name: column.type for column in TABLES[table].columns})
-        engine.empty(RUN_PARAMETERS, PARAMETERS)
-        engine.run("parameters", "insert into run_parameters values (null, $skew)", {"skew": clock_skew_ms})
-        for sql, rows in (
-            ("insert into step_trainer_landing select unnest($2), unnest($1), 7", devices),
-            ("insert into accelerometer_trusted select unnest($1), unnest($2), 0, 0, 0", phones),
-        ):
-            who, when = zip(*rows, strict=True) if (rows := list(rows)) else ((), ())
-            engine.connection.execute(sql, [list(who), list(when)]).fetchall()
+        stand(engine, devices, phones, clock_skew_ms)
         found = engine.run("attribution", STAGES["device_owners"].sql)
     assert len({serial for serial, *_ in found}) == len(found)
     return {serial: tuple(rest) for serial, *rest in found}
+
+
+def stand(
+    engine: Engine, devices: Iterable[tuple[str, int]], phones: Iterable[tuple[str, int]], clock_skew_ms: int
+) -> None:
+    """Stand what the stage reads before it."""
+    for table in ("step_trainer_landing", "accelerometer_trusted"):
+        engine.empty(table, {column.name: column.type for column in TABLES[table].columns})
+    engine.empty(RUN_PARAMETERS, PARAMETERS)
+    engine.run("parameters", "insert into run_parameters values (null, $skew)", {"skew": clock_skew_ms})
+    for sql, rows in (
+        ("insert into step_trainer_landing select unnest($2), unnest($1), 7", devices),
+        ("insert into accelerometer_trusted select unnest($1), unnest($2), 0, 0, 0", phones),
+    ):
+        who, when = zip(*rows, strict=True) if (rows := list(rows)) else ((), ())
+        engine.connection.execute(sql, [list(who), list(when)]).fetchall()
 
 
 def owners(found: dict[str, tuple[str, int, int, int, float, int]]) -> dict[str, str]:
@@ -150,6 +160,59 @@ def test_a_near_tie_is_a_tie(other: int, *, attributed: bool) -> None:
     assert found == ({"d": ("a", 30, 30, other, (30 - other) / 30, 0)} if attributed else {})
 
 
+def test_what_is_left_out_is_counted_by_reason(
+    *, tmp_path: Path, landing: Path, write_walk: Callable[..., None], add_lines: Callable[..., Path]
+) -> None:
+    """Ada and Bob walk together, Zoe did not agree, and of two devices more than 3 readings landed of one only."""
+    for name in ("Ada", "Bob"):
+        write_walk(landing, name, range(1655297000000, 1655297000030))
+    write_walk(landing, "Zoe", range(1655298000000, 1655298000030))
+    new = [
+        {"sensorReadingTime": 1655299000000 + t, "serialNumber": serial, "distanceFromObject": 1}
+        for serial, readings in (("few", 3), ("many", 30))
+        for t in range(readings)
+    ]
+    add_lines(landing, "step_trainer", new)
+
+    def left_out(lake: Path, **given: Any) -> dict[str, dict[str, int]]:
+        run = build(lake, landing, **given)
+        assert run.manifest is not None
+        return {name: table.left_out for name, table in run.manifest.tables.items() if table.left_out}
+
+    expected = {
+        "device_owners": {
+            "devices near a tie": 2,
+            "devices with fewer than 5 readings": 1,
+            "devices that match nobody": 2,
+        },
+        "training_curated": {
+            "phone readings older than the consent": 0,
+            "device readings of devices that are nobody's": 33 * 3 + 33,
+        },
+    }
+    assert left_out(tmp_path / "lake", pseudonym_key="key") == expected
+    # it stands in the manifest, for builds too that leave device_owners as it is
+    assert left_out(tmp_path / "lake", pseudonym_key="another") == expected
+    write_walk(landing, "Ada", range(1655297000000, 1655297000060))
+    expected["device_owners"]["devices near a tie"] = 1  # of Bob's device Ada's phone still knows all there is
+    assert left_out(tmp_path / "lake")["device_owners"] == expected["device_owners"]
+
+
+def test_a_stage_in_steps_is_the_stage() -> None:
+    stage = STAGES["device_owners"]
+    assert stage.in_steps is not None
+    found, stays, left = stage.in_steps
+    walks = [(name, 100 * number + t) for number, name in enumerate("abc") for t in range(30)]
+    phones = [*walks, *[("tie", t) for t in range(30)]]
+    with Engine(threads=2) as engine:
+        stand(engine, walks, phones, 0)
+        whole = engine.run("whole", f"from ({stage.sql}) order by all")
+        engine.run("found", f"create table found as {found}")
+        assert engine.run("stays", f"from ({stays}) order by all") == whole
+        assert [row[0] for row in whole] == ["b", "c"]
+        assert [row[0] for row in engine.run("left", left)] == ["a"]
+
+
 def test_a_phone_may_have_two_devices_at_once_or_in_turn() -> None:
     phone = [("a", t) for t in range(60)]
     at_once = [(d, t) for d in ("left", "right") for t in range(30)]
@@ -199,6 +262,55 @@ def test_a_hot_instant_of_a_hundred_thousand_readings_a_side_is_bounded() -> Non
     walk = [("mine", t) for t in range(100, 110)]
     assert owners(attribute(hot + walk, hot + walk)) == {"mine": "mine"}
     assert owners(attribute(hot + walk, hot + walk, 3)) == {"mine": "mine"}
+
+
+# what no one plans for, in whole builds
+
+
+@pytest.mark.parametrize("kind", ["no phones", "no devices", "one customer", "nobody agrees", "nothing"])
+def test_lakes_with_next_to_nothing_in_them(
+    *,
+    tmp_path: Path,
+    write_landing: Callable[..., Path],
+    write_walk: Callable[..., None],
+    customer: Callable[..., dict[str, object]],
+    add_lines: Callable[..., Path],
+    kind: str,
+) -> None:
+    landing = write_landing(tmp_path / "landing", [] if kind == "nobody agrees" else ["Ada"])
+    write_walk(landing, "Ada")
+    empty = {"no phones": ["accelerometer"], "no devices": ["step_trainer"], "nothing": list(FEEDS)}
+    for feed in empty.get(kind, []):
+        for file in (landing / feed / "landing").iterdir():
+            file.write_bytes(b"")
+    if kind == "one customer":
+        add_lines(landing, "customer", [customer("Ada")], "customers.json")
+    run = build(tmp_path / "lake", landing)
+    assert run.manifest is not None
+    rows = run.manifest.rows()
+    found = {"one customer": (1, 9)}.get(kind, (0, 0))
+    assert (rows["device_owners"], rows["training_curated"]) == found
+    devices = 0 if kind in ("no devices", "nothing") else 2
+    assert sum(run.manifest.tables["device_owners"].left_out.values()) == devices - found[0]
+    certificate = audit(tmp_path / "lake")
+    assert certificate.verdict == "clean", certificate.violations
+
+
+def test_a_hot_instant_of_one_phone_and_its_device_is_bounded() -> None:
+    """Unbounded these would be ten thousand million training rows; the pairs of 100 readings are within the bound."""
+    walk = [("d", t) for t in range(1, 8)]
+    hot, busy = [("d", 100)] * 100_000, [("d", 200)] * 100
+    with Engine(threads=2) as engine:
+        stand(engine, [*walk, *hot, *busy], [*walk, *hot, *busy], 0)
+        engine.run("key", "update run_parameters set pseudonym_key = 'key'")
+        for table in ("customer_trusted", "device_owners"):
+            engine.empty(table, {column.name: column.type for column in TABLES[table].columns})
+        engine.run("who", "insert into customer_trusted (email, shareWithResearchAsOfDate) values ('d', 3)")
+        engine.run("whose", f"insert into device_owners {STAGES['device_owners'].sql}")
+        found = engine.run(
+            "training", f"select timestamp, count(*) from ({STAGES['training_curated'].sql}) group by all order by all"
+        )
+    assert found == [*((t, 1) for t in range(3, 8)), (200, 100 * 100)]
 
 
 # clocks that differ

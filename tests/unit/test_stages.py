@@ -12,11 +12,12 @@ import pytest
 import stedi
 from stedi.contracts import FEEDS, TABLES
 from stedi.engine import Engine
+from stedi.privacy.work import CHECKED_IN_SQL
 from stedi.stages import AUDITS, FACTS, PARAMETERS, RUN_PARAMETERS, STAGES, SqlFile, inputs_of
 
 FILES = [*STAGES.values(), *AUDITS.values(), *FACTS.values()]
 EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=[file.name for file in FILES])
-STANDING = {"declared_columns", "found_columns", "landed"}
+STANDING = {"declared_columns", "found_columns", "landed", "device_owners_left"}
 """What the audits check against, stood in the engine by the build itself."""
 
 
@@ -134,6 +135,7 @@ def test_an_audit_gives_a_table_and_a_key(name: str) -> None:
         engine.empty("declared_columns", columns)
         engine.empty("found_columns", columns)
         engine.empty("landed", {"feed": "VARCHAR", "good": "BIGINT"})
+        engine.empty("device_owners_left", {"serialNumber": "VARCHAR"})
         for fact in sorted(FACTS.values(), key=lambda fact: len(FACTS.keys() & fact.inputs)):  # those on facts last
             engine.run(fact.name, f'create table "{fact.name}" as {fact.sql}')
         described = engine.run(name, f"describe {AUDITS[name].sql}")
@@ -155,7 +157,8 @@ def test_the_digest_is_of_the_text(tmp_path: Path) -> None:
     assert SqlFile("one", one).digest == SqlFile("two", one).digest
 
 
-def test_every_sql_file_of_the_package_is_a_stage_an_audit_or_a_fact() -> None:
+def test_every_sql_file_of_the_package_is_a_stage_an_audit_a_fact_or_a_check() -> None:
     folder = Path(stedi.__file__).parent
-    assert {file.path for file in FILES} == set(folder.rglob("*.sql"))
+    checks = {folder / "privacy" / "checks" / f"{name}.sql" for name in CHECKED_IN_SQL}
+    assert {file.path for file in FILES} | checks == set(folder.rglob("*.sql"))
     assert list(STAGES) == [name for name, contract in TABLES.items() if contract.zone != "landing"]

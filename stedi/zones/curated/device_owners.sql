@@ -1,6 +1,7 @@
 -- device_owners: whose device it is, found by the instants it shares with phones of consenting customers.
 -- Inputs: step_trainer_landing, accelerometer_trusted, run_parameters.
--- Bag: one row a device that can be attributed; nothing stands here of the others.
+-- Bag: one row a device that can be attributed; nothing stands here of the others. Near ties are found too, and then
+-- left out by `stays`, so that a build can count them.
 --
 -- The customers' serial numbers are not looked at: the fulfilment site gave the same 30 of them to millions of
 -- customers. What a device and its owner's phone have in common is when they recorded. So a phone has a vote for each
@@ -13,6 +14,8 @@
 -- An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
 -- sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
 --
+-- In between devices and phones are numbers: texts would take twice the memory, and are what spills first.
+--
 -- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
 -- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
 -- votes are for, if it is none or that of 10 devices. A device that is still nobody's is judged by the best difference
@@ -20,18 +23,36 @@
 -- 5: with differences to choose from, devices that record at a steady pace match many phones. Instants meet by windows
 -- of clock_skew_ms + 1, each device's with the neighbouring windows too; without skew a window is one instant, and has
 -- no neighbours.
-with device_instants as (
-    select distinct
+with devices as (
+    select
         s.serialNumber,
+        row_number() over (order by s.serialNumber asc) as device
+    from step_trainer_landing as s
+    group by s.serialNumber
+),
+
+phones as (
+    select
+        a.user as owner,
+        row_number() over (order by a.user asc) as phone
+    from accelerometer_trusted as a
+    group by a.user
+),
+
+device_instants as (
+    select distinct
+        n.device,
         s.sensorReadingTime as instant
     from step_trainer_landing as s
+    inner join devices as n on s.serialNumber = n.serialNumber
 ),
 
 phone_instants as (
     select distinct
-        a.user as owner,
+        n.phone,
         a.timestamp as instant
     from accelerometer_trusted as a
+    inner join phones as n on a.user = n.owner
 ),
 
 crowded as (
@@ -57,7 +78,7 @@ shifts as (
 
 device_windows as (
     select
-        d.serialNumber,
+        d.device,
         d.instant,
         d.instant // (h.clock_skew_ms + 1) + h.shift as place
     from device_instants as d
@@ -67,7 +88,7 @@ device_windows as (
 
 phone_windows as (
     select
-        p.owner,
+        p.phone,
         p.instant,
         r.clock_skew_ms,
         p.instant // (r.clock_skew_ms + 1) as place
@@ -78,29 +99,29 @@ phone_windows as (
 
 votes as (
     select
-        d.serialNumber,
-        p.owner,
+        d.device,
+        p.phone,
         p.instant - d.instant as difference,
         count(*) as matched
     from device_windows as d
     inner join phone_windows as p on d.place = p.place
     where abs(p.instant - d.instant) <= p.clock_skew_ms
-    group by d.serialNumber, p.owner, p.instant - d.instant
+    group by d.device, p.phone, p.instant - d.instant
 ),
 
 readings as (
     select
-        d.serialNumber,
+        d.device,
         count(*) as readings
     from device_instants as d
     anti join crowded as c on d.instant = c.instant
     where
-        d.serialNumber in (
-            select v.serialNumber
+        d.device in (
+            select v.device
             from votes as v
             where v.matched >= 5
         )
-    group by d.serialNumber
+    group by d.device
 ),
 
 differences as (
@@ -115,13 +136,13 @@ differences as (
 
 candidates as (
     select
-        v.serialNumber,
-        v.owner,
+        v.device,
+        v.phone,
         v.difference,
         v.matched,
-        row_number() over (partition by v.serialNumber order by v.matched desc, v.owner asc) as place,
+        row_number() over (partition by v.device order by v.matched desc, v.phone asc) as place,
         coalesce(
-            lead(v.matched) over (partition by v.serialNumber order by v.matched desc, v.owner asc), 0
+            lead(v.matched) over (partition by v.device order by v.matched desc, v.phone asc), 0
         ) as runner_up
     from votes as v
     inner join differences as f on v.difference = f.difference
@@ -130,70 +151,80 @@ candidates as (
 
 winners as (
     select
-        c.serialNumber,
-        c.owner,
+        c.device,
+        c.phone,
         c.difference,
         r.readings,
         c.matched,
         c.runner_up,
         c.matched * 1000 // r.readings as share,
-        max(c.matched * 1000 // r.readings) over (partition by c.owner) as best_share
+        (c.matched - c.runner_up) * 5 >= r.readings as is_clear,
+        max(case when (c.matched - c.runner_up) * 5 >= r.readings then c.matched * 1000 // r.readings end)
+            over (partition by c.phone)
+            as best_share
     from candidates as c
-    inner join readings as r on c.serialNumber = r.serialNumber
+    inner join readings as r on c.device = r.device
     where
         c.place = 1
         and c.matched >= 5
         and c.matched * 5 >= r.readings * 4
-        and (c.matched - c.runner_up) * 5 >= r.readings
 ),
 
-attributed as (
+judged as (
     select
-        w.serialNumber,
-        w.owner,
+        w.device,
+        w.phone,
         w.difference,
         w.readings,
         w.matched,
-        w.runner_up
+        w.runner_up,
+        w.is_clear and w.share + 100 >= w.best_share as stays
     from winners as w
-    where w.share + 100 >= w.best_share
+),
+
+owned as (
+    select
+        j.device,
+        j.phone
+    from judged as j
+    where j.stays
 ),
 
 searched as (
     select
-        v.serialNumber,
-        v.owner,
+        v.device,
+        v.phone,
         v.difference,
         r.readings,
         v.matched,
         row_number() over (
-            partition by v.serialNumber, v.owner
+            partition by v.device, v.phone
             order by v.matched desc, abs(v.difference) asc, v.difference asc
         ) as place
     from votes as v
-    inner join readings as r on v.serialNumber = r.serialNumber
+    inner join readings as r on v.device = r.device
     cross join run_parameters as p
-    where p.clock_skew_ms > 0 and v.serialNumber not in (select t.serialNumber from attributed as t)
+    where p.clock_skew_ms > 0 and v.device not in (select o.device from owned as o)
 ),
 
 rivals as (
     select
-        s.serialNumber,
-        s.owner,
+        s.device,
+        s.phone,
         s.difference,
         s.readings,
         s.matched,
-        row_number() over (partition by s.serialNumber order by s.matched desc, s.owner asc) as place,
+        row_number() over (partition by s.device order by s.matched desc, s.phone asc) as place,
         coalesce(
-            lead(s.matched) over (partition by s.serialNumber order by s.matched desc, s.owner asc), 0
+            lead(s.matched) over (partition by s.device order by s.matched desc, s.phone asc), 0
         ) as runner_up,
         s.matched * 1000 // s.readings as share,
         row_number() over (
-            partition by s.owner order by s.matched * 1000 // s.readings desc, s.serialNumber asc
+            partition by s.phone order by s.matched * 1000 // s.readings desc, s.device asc
         ) as phone_place,
         coalesce(
             lead(s.matched * 1000 // s.readings) over (
-                partition by s.owner order by s.matched * 1000 // s.readings desc, s.serialNumber asc
+                partition by s.phone order by s.matched * 1000 // s.readings desc, s.device asc
             ),
             0
         ) as phone_runner_up
@@ -201,23 +232,25 @@ rivals as (
     where s.place = 1
 ),
 
-found as (
+claims as (
     select
-        t.serialNumber,
-        t.owner,
+        t.device,
+        t.phone,
         t.difference,
         t.readings,
         t.matched,
-        t.runner_up
-    from attributed as t
+        t.runner_up,
+        t.stays
+    from judged as t
     union all
     select
-        s.serialNumber,
-        s.owner,
+        s.device,
+        s.phone,
         s.difference,
         s.readings,
         s.matched,
-        s.runner_up
+        s.runner_up,
+        true as stays
     from rivals as s
     where
         s.place = 1
@@ -226,7 +259,22 @@ found as (
         and s.matched * 5 >= s.readings * 4
         and (s.matched - s.runner_up) * 5 >= s.readings
         and s.share >= s.phone_runner_up + 200
-        and s.owner not in (select t.owner from attributed as t)
+        and s.phone not in (select o.phone from owned as o)
+),
+
+found as (
+    select
+        n.serialNumber,
+        p.owner,
+        c.readings,
+        c.matched,
+        c.runner_up as runner_up_matched,
+        c.difference as clock_skew_ms,
+        c.stays,
+        cast(c.matched - c.runner_up as double) / nullif(c.readings, 0) as confidence
+    from claims as c
+    inner join devices as n on c.device = n.device
+    inner join phones as p on c.phone = p.phone
 )
 
 select
@@ -234,7 +282,8 @@ select
     cast(f.owner as varchar) as owner,
     cast(f.readings as bigint) as readings,
     cast(f.matched as bigint) as matched,
-    cast(f.runner_up as bigint) as runner_up_matched,
-    cast(cast(f.matched - f.runner_up as double) / nullif(f.readings, 0) as double) as confidence,
-    cast(f.difference as bigint) as clock_skew_ms
+    cast(f.runner_up_matched as bigint) as runner_up_matched,
+    cast(f.confidence as double) as confidence,
+    cast(f.clock_skew_ms as bigint) as clock_skew_ms
 from found as f
+where f.stays

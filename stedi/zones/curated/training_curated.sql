@@ -11,6 +11,8 @@
 --
 -- No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
 -- continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
+-- Pseudonyms are put in the place of numbers last, since a join that holds millions of them would spill. Grouped by
+-- device each is computed once; DuckDB would hash for every row of the join.
 with latest as (
     select
         c.email,
@@ -35,11 +37,19 @@ owned as (
         o.owner,
         o.clock_skew_ms,
         p.agreed_at,
-        sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'customer ' || o.owner)) as customerPseudonym,
-        sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'device ' || o.serialNumber)) as devicePseudonym
+        rank() over (order by o.serialNumber asc) as device
     from device_owners as o
     inner join people as p on o.owner = p.email
+),
+
+pseudonyms as (
+    select
+        o.device,
+        min(sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'customer ' || o.owner))) as customerPseudonym,
+        min(sha256(r.pseudonym_key || sha256(r.pseudonym_key || 'device ' || o.serialNumber))) as devicePseudonym
+    from owned as o
     cross join run_parameters as r
+    group by o.device
 ),
 
 busy as (
@@ -61,31 +71,41 @@ overloaded as (
 
 device_readings as (
     select
-        o.owner,
-        o.customerPseudonym,
-        o.devicePseudonym,
-        o.agreed_at,
+        o.device,
         s.sensorReadingTime,
         s.distanceFromObject,
         s.sensorReadingTime + o.clock_skew_ms as instant
     from step_trainer_landing as s
     inner join owned as o on s.serialNumber = o.serialNumber
+    where s.sensorReadingTime + o.clock_skew_ms >= o.agreed_at
 ),
 
-pairs as (
+phone_readings as (
     select
-        d.customerPseudonym,
-        d.devicePseudonym,
-        d.sensorReadingTime,
-        d.distanceFromObject,
-        a.timestamp as "timestamp",
+        o.device,
+        a.timestamp,
         a.x,
         a.y,
         a.z
     from accelerometer_trusted as a
-    inner join device_readings as d on a.user = d.owner and a.timestamp = d.instant
+    inner join owned as o on a.user = o.owner
     anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
-    where a.timestamp >= d.agreed_at
+    where a.timestamp >= o.agreed_at
+),
+
+pairs as (
+    select
+        n.customerPseudonym,
+        n.devicePseudonym,
+        d.sensorReadingTime,
+        d.distanceFromObject,
+        p.timestamp as "timestamp",
+        p.x,
+        p.y,
+        p.z
+    from phone_readings as p
+    inner join device_readings as d on p.device = d.device and p.timestamp = d.instant
+    inner join pseudonyms as n on d.device = n.device
 )
 
 select

@@ -40,84 +40,101 @@ from pyspark.sql.types import DoubleType, LongType, StringType, StructField, Str
 #
 # No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
 # continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
+# Pseudonyms are put in the place of numbers last, since a join that holds millions of them would spill. Grouped by
+# device each is computed once; DuckDB would hash for every row of the join.
+#
+# Each step is a view. Spark plans and computes a view anew for each of its readers: one with several is
+# computed first and kept on the executors. Should one of these be lost, the job fails: run it again.
+STEPS = {
+    "latest": """
+        select
+            c.email,
+            max(coalesce(c.lastUpdateDate, -999999999999999999)) as updated_at
+        from customer_trusted as c
+        group by c.email
+    """,
+    "people": """
+        select
+            c.email,
+            max(c.shareWithResearchAsOfDate) as agreed_at
+        from customer_trusted as c
+        inner join latest as l
+            on c.email = l.email and coalesce(c.lastUpdateDate, -999999999999999999) = l.updated_at
+        group by c.email
+    """,
+    "owned": """
+        select
+            o.serialNumber,
+            o.owner,
+            o.clock_skew_ms,
+            p.agreed_at,
+            rank() over (order by o.serialNumber asc nulls last) as device
+        from device_owners as o
+        inner join people as p on o.owner = p.email
+    """,
+    "pseudonyms": """
+        select
+            o.device,
+            min(sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'customer ' || o.owner, 256), 256)) as customerPseudonym,
+            min(sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'device ' || o.serialNumber, 256), 256)) as devicePseudonym
+        from owned as o
+        cross join run_parameters as r
+        group by o.device
+    """,
+    "busy": """
+        select a.timestamp as instant
+        from accelerometer_trusted as a
+        group by a.timestamp
+        having count(*) > 100
+    """,
+    "overloaded": """
+        select
+            a.user as owner,
+            a.timestamp as instant
+        from accelerometer_trusted as a
+        inner join busy as b on a.timestamp = b.instant
+        group by a.user, a.timestamp
+        having count(*) > 100
+    """,
+    "device_readings": """
+        select
+            o.device,
+            s.sensorReadingTime,
+            s.distanceFromObject,
+            s.sensorReadingTime + o.clock_skew_ms as instant
+        from step_trainer_landing as s
+        inner join owned as o on s.serialNumber = o.serialNumber
+        where s.sensorReadingTime + o.clock_skew_ms >= o.agreed_at
+    """,
+    "phone_readings": """
+        select
+            o.device,
+            a.timestamp,
+            a.x,
+            a.y,
+            a.z
+        from accelerometer_trusted as a
+        inner join owned as o on a.user = o.owner
+        anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
+        where a.timestamp >= o.agreed_at
+    """,
+    "pairs": """
+        select
+            n.customerPseudonym,
+            n.devicePseudonym,
+            d.sensorReadingTime,
+            d.distanceFromObject,
+            p.timestamp as `timestamp`,
+            p.x,
+            p.y,
+            p.z
+        from phone_readings as p
+        inner join device_readings as d on p.device = d.device and p.timestamp = d.instant
+        inner join pseudonyms as n on d.device = n.device
+    """,
+}
+KEPT = ["owned"]
 SQL = """
-with latest as (
-    select
-        c.email,
-        max(coalesce(c.lastUpdateDate, -999999999999999999)) as updated_at
-    from customer_trusted as c
-    group by c.email
-),
-
-people as (
-    select
-        c.email,
-        max(c.shareWithResearchAsOfDate) as agreed_at
-    from customer_trusted as c
-    inner join latest as l
-        on c.email = l.email and coalesce(c.lastUpdateDate, -999999999999999999) = l.updated_at
-    group by c.email
-),
-
-owned as (
-    select
-        o.serialNumber,
-        o.owner,
-        o.clock_skew_ms,
-        p.agreed_at,
-        sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'customer ' || o.owner, 256), 256) as customerPseudonym,
-        sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'device ' || o.serialNumber, 256), 256) as devicePseudonym
-    from device_owners as o
-    inner join people as p on o.owner = p.email
-    cross join run_parameters as r
-),
-
-busy as (
-    select a.timestamp as instant
-    from accelerometer_trusted as a
-    group by a.timestamp
-    having count(*) > 100
-),
-
-overloaded as (
-    select
-        a.user as owner,
-        a.timestamp as instant
-    from accelerometer_trusted as a
-    inner join busy as b on a.timestamp = b.instant
-    group by a.user, a.timestamp
-    having count(*) > 100
-),
-
-device_readings as (
-    select
-        o.owner,
-        o.customerPseudonym,
-        o.devicePseudonym,
-        o.agreed_at,
-        s.sensorReadingTime,
-        s.distanceFromObject,
-        s.sensorReadingTime + o.clock_skew_ms as instant
-    from step_trainer_landing as s
-    inner join owned as o on s.serialNumber = o.serialNumber
-),
-
-pairs as (
-    select
-        d.customerPseudonym,
-        d.devicePseudonym,
-        d.sensorReadingTime,
-        d.distanceFromObject,
-        a.timestamp as `timestamp`,
-        a.x,
-        a.y,
-        a.z
-    from accelerometer_trusted as a
-    inner join device_readings as d on a.user = d.owner and a.timestamp = d.instant
-    anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
-    where a.timestamp >= d.agreed_at
-)
-
 select
     cast(p.customerPseudonym as string) as customerPseudonym,
     cast(p.devicePseudonym as string) as devicePseudonym,
@@ -372,6 +389,9 @@ told.createOrReplaceTempView("run_parameters")
 lines = read_lines(spark, landing, "step_trainer/landing/")
 step_trainer = decide(lines, STEP_TRAINER_SCHEMA, STEP_TRAINER_CLEAN, STEP_TRAINER_REFUSED)
 good_rows(step_trainer).createOrReplaceTempView("step_trainer_landing")
+for step, query in STEPS.items():
+    view = spark.sql(query)
+    (view.localCheckpoint() if step in KEPT else view).createOrReplaceTempView(step)
 
 # what the lake holds is left alone until everything new is written
 staging = f"{lake}/_stedi/glue/training_trusted_to_curated"

@@ -1,0 +1,228 @@
+"""The audit of a lake for privacy: from landing and the published files alone, by another road than the stages.
+
+The manifest is asked for nothing but where the landing data are. Tables are whatever Parquet files stand under their
+prefixes, since that is what their readers read; who agrees is worked out anew from the landing data as they are now.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+
+from stedi import __version__
+from stedi.contracts import FEEDS, TABLES
+from stedi.engine import Engine, glob_safe, quoted
+from stedi.errors import EnvironmentFault, StediError
+from stedi.lake import Lake
+from stedi.landing import land
+from stedi.listing import check_unchanged, list_feed
+from stedi.manifest import Manifest
+from stedi.masking import mask, mask_key
+from stedi.privacy.certificate import Certificate
+from stedi.privacy.consents import Consents, read_customers
+from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
+from stedi.privacy.values import PERSONAL
+from stedi.privacy.work import CHECKED_IN_SQL, TRAINING, Audit, literal
+from stedi.relations import Relations
+from stedi.run import IN_MEMORY_SHARE, Progress, silent
+from stedi.stages import STAGES, SqlFile
+from stedi.storage import Options, open_storage
+from stedi.tombstones import load_tombstones
+
+__all__ = ["audit"]
+
+_SQL = Path(__file__).parent / "checks"
+
+_QUOTED = re.compile(rf'"({"|".join(sorted(PERSONAL))})"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_EMAIL = re.compile(r"[^\s\"'<>(),;:{}]+@[^\s\"'<>(),;:{}]+")
+
+
+def audit(
+    lake: str | os.PathLike[str],
+    reports: Sequence[str | os.PathLike[str]] = (),
+    *,
+    memory_limit: str | None = None,
+    progress: Progress = silent,
+    options: Options | None = None,
+) -> Certificate:
+    """Audit a lake for privacy and return its certificate; violations are in it, not raised.
+
+    Args:
+        lake: folder or S3 URI of a built lake.
+        reports: files and folders besides the lake that must hold no personal value: logs, reports, notebooks.
+        memory_limit: for DuckDB, as "2GB".
+        progress: told of each part.
+        options: how S3 is used, if it is.
+
+    Raises StediError where it cannot be carried out: no lake, landing data gone, a file that cannot be read, a build
+    under way.
+    """
+    with Lake.open(lake, memory_limit=memory_limit, whole=True, options=options) as opened:
+        if opened.notes:  # it could not be settled: another process is changing it
+            raise EnvironmentFault(opened.notes[0], fix="run the audit again when that has ended")
+        landing = open_storage(opened.manifest.landing_of(opened.storage), opened.storage.options)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        certificate = Certificate(opened.storage.uri, landing.uri, opened.manifest.build, now)
+        certificate.versions = {"stedi": __version__, "duckdb": duckdb.__version__}
+        work = Audit(opened, landing, certificate)
+        steps = (_look, _land, _open, _run_checks, search_tables, search_others)
+        for done, step in enumerate(steps):
+            progress(f"auditing: {step.__name__.strip('_').replace('_', ' ')}", done, len(steps))
+            step(work)
+        search_reports(work, reports)
+        mask_names(work)
+        _check_same(work)
+        certificate.finished = datetime.now(UTC).isoformat(timespec="seconds")
+    return certificate
+
+
+def _look(work: Audit) -> None:
+    """List the lake, put every file of it into the certificate, and say what each file is."""
+    storage = work.lake.storage
+    entries = storage.list("")
+    prefixes = {table.prefix: name for name, table in TABLES.items()}
+    for entry in entries:
+        folder = next((prefix for prefix in prefixes if entry.path.startswith(prefix)), "")
+        name = prefixes.get(folder, "")
+        if name in STAGES and entry.path.endswith(".parquet"):
+            work.tables.setdefault(name, []).append(entry)
+        elif name not in TABLES or name in STAGES:
+            place = "record" if entry.path.startswith("_stedi/") else "other"
+            is_quarantine = entry.path.startswith("_quarantine/") and entry.path.endswith(".parquet")
+            work.others.append(("quarantine" if is_quarantine else place, entry))
+    listed = [(place, entry) for place, entry in work.others]
+    listed += [("table", entry) for files in work.tables.values() for entry in files]
+    work.local |= storage.fetch([entry for _, entry in listed])
+    for place, entry in sorted(listed, key=lambda item: item[1].path):
+        work.cover(place, entry.path, work.local[entry.path])
+
+
+def _land(work: Audit) -> None:
+    """Read the landing data as they are now: who agrees, and every personal value.
+
+    Lines of the forgotten are passed over, as by a build: nobody of them agrees.
+    """
+    listings = {feed.name: list_feed(work.landing, feed) for feed in FEEDS}
+    known = work.lake.manifest.feeds
+    forgotten = load_tombstones(work.lake.storage, work.lake.manifest.forgotten_by)
+    for name, listing in listings.items():
+        for path, file in work.landing.fetch(listing.files).items():
+            work.cover("landing", path, file)
+        work.landed[name] = land(
+            work.engine, work.landing, listing, work.lake.workspace, known.get(name), tombstones=forgotten
+        )
+        if known.get(name) is None or known[name].build != listing.build:
+            work.certificate.notes.append(
+                f"{TABLES[name].feed}: landing files have changed since the build, and are taken as they are now"
+            )
+    size = sum(listing.size for listing in listings.values())
+    relations = Relations(
+        work.engine,
+        lambda name: work.landed[name],
+        {},
+        in_memory=size <= IN_MEMORY_SHARE * work.engine.memory_limit(),
+    )
+    relations.open(listings)
+    check_unchanged(work.landing, listings.values())
+    work.consents = read_customers(work.landed["customer_landing"].good, work.values)
+    users = "select distinct user from accelerometer_landing where user not in (select email from customer_landing)"
+    for (user,) in work.engine.run("users", users):
+        work.values.add("user", user)
+    for raw in _quarantined(work):
+        for column, value in _QUOTED.findall(raw):
+            work.values.add(column, value)
+        for email in _EMAIL.findall(raw):
+            work.values.add("email", email)
+    _stand(work.engine, work.consents)
+
+
+def _quarantined(work: Audit) -> Iterator[str]:
+    """Yield the raw text of every quarantined line, which holds personal data as it was sent."""
+    for place, entry in work.others:
+        if place == "quarantine":
+            rows = work.engine.run(
+                entry.path,
+                "select raw from read_parquet($file, hive_partitioning = false)",
+                {"file": glob_safe(work.local[entry.path])},
+            )
+            yield from (bytes(raw).decode(errors="replace") for (raw,) in rows if raw is not None)
+
+
+def _stand(engine: Engine, consents: Consents) -> None:
+    """Stand who agrees in the engine, as the checks read it."""
+    engine.run(
+        "consents",
+        "create table consents as select unnest($emails::varchar[]) as email, unnest($since::bigint[]) as since",
+        {"emails": list(consents.since), "since": list(consents.since.values())},
+    )
+    engine.run(
+        "agreed_devices",
+        "create table agreed_devices as select unnest($serials::varchar[]) as serialNumber",
+        {"serials": sorted(consents.serials)},
+    )
+
+
+def _open(work: Audit) -> None:
+    """Open every table over all files of its folder, with the columns of its contract whatever the files have."""
+    check = work.check("columns")
+    for name in STAGES:
+        declared = {column.name: column.type for column in TABLES[name].columns}
+        found: dict[str, str] = {}
+        files = [glob_safe(work.local[entry.path]) for entry in work.tables.get(name, [])]
+        if files:
+            source = (
+                f"read_parquet([{', '.join(map(literal, files))}], union_by_name = true, hive_partitioning = false)"
+            )
+            described = work.engine.run(f"files of {name}", f"describe select * from {source}")
+            found = {column: kind for column, kind, *_ in described}
+            work.engine.run(f"files of {name}", f"create view {quoted(f'{name}_files')} as select * from {source}")
+        columns = [
+            f"try_cast({quoted(column)} as {kind}) as {quoted(column)}"
+            if column in found
+            else f"null::{kind} as {quoted(column)}"
+            for column, kind in declared.items()
+        ]
+        rest = f" from {quoted(f'{name}_files')}" if files else " where false"
+        work.engine.run(name, f"create view {quoted(name)} as select {', '.join(columns)}{rest}")
+        [(rows,)] = work.engine.run(name, f"select count(*) from {quoted(name)}")
+        check.counts[name] = int(rows)
+        if files:
+            check.violations += [f"{name}: lacks the column {column}" for column in declared if column not in found]
+        if name == TRAINING:
+            for column in sorted(found.keys() - declared.keys()):
+                personal = column.lower() in {known.lower() for known in PERSONAL}
+                what = "a column marked personal" if personal else "a column that it is not declared to have"
+                check.violations.append(f"{name}: has {what}, {mask_key(column)}")
+
+
+def _run_checks(work: Audit) -> None:
+    """Run the checks that are SQL."""
+    rows = work.check("columns").counts
+    for name in CHECKED_IN_SQL:
+        check = work.check(name)
+        file = SqlFile(name, _SQL / f"{name}.sql")
+        check.counts = {table: rows[table] for table in file.inputs if table in STAGES}
+        if name in ("consent", "owners", "training"):
+            check.counts["customers"] = work.consents.customers
+            check.counts["customers_who_agree"] = len(work.consents.since)
+        number = "sum(number)" if name == "training" else "count(*)"
+        found = work.engine.run(
+            f"check {name}",
+            f"select table_name, what, {number}, min(key) from ({file.sql}) group by all order by all",
+        )
+        check.violations += [
+            f"{table}: {int(count):,} {'row' if count == 1 else 'rows'} {what}, as {mask(key)}"
+            for table, what, count, key in found
+        ]
+
+
+def _check_same(work: Audit) -> None:
+    """Raise StediError where the lake was published anew meanwhile: the certificate would be about a mix."""
+    now = Manifest.load(work.lake.storage)
+    if now is None or now.build != work.certificate.build:
+        raise StediError(f"{work.lake.storage.uri}: was published anew while it was audited", fix="run the audit again")

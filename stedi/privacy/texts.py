@@ -1,0 +1,42 @@
+"""The text in a file: any file, read in pieces."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+__all__ = ["footer", "texts_of"]
+
+_PIECE = 4_000_000
+_LONGEST_LINE = 100_000
+_OVERLAP = 1000
+_TAIL = 8  # of a Parquet file: the length of its footer, and PAR1
+
+
+def texts_of(file: Path) -> Iterator[str]:
+    """Yield a file's text in pieces that end with a line, unpacked where it is gzip; other bytes stand as they are."""
+    with file.open("rb") as raw:
+        start = raw.read(2)
+    packed = start == b"\x1f\x8b"
+    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
+    before = ""
+    with gzip.open(file) if packed else file.open("rb") as stream:
+        while piece := stream.read(_PIECE) + stream.readline(_LONGEST_LINE):
+            text = decode(piece)
+            yield before + text
+            # of a line too long for a piece: what stands at its end may go on in the next
+            before = "" if text.endswith("\n") else text[-_OVERLAP:]
+
+
+def footer(file: Path) -> str:
+    """Return the footer of a Parquet file as text: schema, statistics, and what its writer put beside them."""
+    with file.open("rb") as stream:
+        stream.seek(-_TAIL, os.SEEK_END)
+        [length] = struct.unpack("<I", stream.read(4))
+        stream.seek(-min(length + _TAIL, stream.tell() + 4), os.SEEK_END)
+        return stream.read(length).decode("utf-8", errors="replace")

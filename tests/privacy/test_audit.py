@@ -1,0 +1,510 @@
+"""The certificate is given to a clean lake, and to no lake in which anything personal is where it must not be.
+
+Every violation is planted by hand into the files of a built lake, as a faulty stage or a careless person would.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa  # type: ignore[import-untyped]
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pytest
+
+import stedi.privacy
+from stedi.build import build
+from stedi.contracts import TABLES
+from stedi.engine import Engine
+from stedi.errors import EnvironmentFault, LakeBusy
+from stedi.manifest import MANIFEST
+from stedi.privacy import Certificate, audit
+from stedi.privacy.values import Values, is_evidence
+from stedi.privacy.work import CHECKS
+from stedi.publish import LOCK
+from stedi.storage import open_storage, this_process
+
+Answer = tuple[int, str, str]
+Command = Callable[..., Answer]
+
+ADA, ZOE, EVE = (f"{name}.Quillfeather@example.com" for name in ("Ada", "Zoe", "Eve"))
+PHONE = f"20255{sum(b'Ada'):05}"
+FILES = {name: f"{table.prefix}{name}-0.parquet" for name, table in TABLES.items() if table.zone != "landing"}
+CHECK = Path(stedi.privacy.__file__).parent / "checks" / "training.sql"
+STARTS = {"Ada": 1655297000000, "Zoe": 1655298000000, "Eve": 1655299000000}
+EVE_AGREED = STARTS["Eve"] + 3
+
+
+@pytest.fixture(scope="module")
+def original(
+    *,
+    tmp_path_factory: pytest.TempPathFactory,
+    write_landing: Callable[..., Path],
+    write_walk: Callable[..., None],
+    add_lines: Callable[..., Path],
+    customer: Callable[..., dict[str, object]],
+) -> Path:
+    """Return a folder with landing data and their lake: Zoe does not agree, Eve agreed on her walk."""
+    folder = tmp_path_factory.mktemp("original")
+    landing = write_landing(folder / "landing")
+    add_lines(landing, "customer", [customer("Eve") | {"shareWithResearchAsOfDate": EVE_AGREED}], "eve.json")
+    for name, start in STARTS.items():
+        write_walk(landing, name, range(start, start + 6))
+    build(folder / "lake", landing, pseudonym_key="a key of these tests, and of no other")
+    return folder
+
+
+@pytest.fixture
+def lake(original: Path, tmp_path: Path) -> Path:
+    """Return a lake of its own over landing data that no test changes."""
+    return Path(shutil.copytree(original / "lake", tmp_path / "lake"))
+
+
+def plant(lake: Path, table: str, sql: str, **metadata: str) -> None:
+    """Write a table's file again from a query over `old` and the landing feeds."""
+    landing = Path(json.loads((lake / MANIFEST).read_bytes())["landing"])
+    file = lake / FILES[table]
+    with duckdb.connect() as connection:
+        connection.read_parquet(str(file)).create_view("old")
+        for feed in ("customer", "accelerometer", "step_trainer"):
+            columns = {column.name: column.type for column in TABLES[f"{feed}_landing"].columns}
+            connection.read_json(str(landing / feed / "landing/*.json"), columns=columns).create_view(feed)
+        rows = connection.sql(sql).to_arrow_table()
+    kept = pq.ParquetFile(file).schema_arrow.metadata
+    pq.write_table(rows.replace_schema_metadata({**kept, **metadata}), file)
+
+
+def violations(certificate: Certificate) -> dict[str, list[str]]:
+    return {check.name: check.violations for check in certificate.checks if check.violations}
+
+
+def test_a_clean_lake_is_certified(lake: Path, stedi: Command) -> None:
+    code, out, err = stedi("privacy", "audit", "--lake", lake)
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert found["verdict"] == "clean"
+    assert found["violations"] == []
+    checks = {check["name"]: check for check in found["checks"]}
+    assert {name: check["holds"] for name, check in checks.items()} == CHECKS
+    rows = {name: pq.ParquetFile(lake / file).metadata.num_rows for name, file in FILES.items()}
+    assert checks["columns"]["counts"] == rows
+    assert all(rows.values()), "nothing is certified by being empty"
+    assert (checks["consent"]["counts"]["customers"], checks["consent"]["counts"]["customers_who_agree"]) == (4, 3)
+    assert checks["values"]["counts"]["values_of_email"] == 4
+    assert checks["values"]["counts"]["records"] >= 1
+
+
+def test_the_certificate_covers_every_file_by_its_hash(lake: Path, original: Path, stedi: Command) -> None:
+    (lake / "a note.txt").write_text("nothing personal")
+    found = json.loads(stedi("privacy", "audit", "--lake", lake, "--reports", lake / "a note.txt")[1])
+    roots = {"landing": original / "landing"}
+    for file in found["files"]:
+        content = (roots.get(file["place"], lake) / file["path"]).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file["size"], file["sha256"])
+    covered = {(file["place"] == "landing", file["path"]) for file in found["files"] if file["place"] != "report"}
+    assert covered == {(False, str(p.relative_to(lake))) for p in lake.rglob("*") if p.is_file()} | {
+        (True, str(p.relative_to(original / "landing"))) for p in (original / "landing").rglob("*") if p.is_file()
+    }
+    assert [file["path"] for file in found["files"] if file["place"] == "report"] == [str(lake / "a note.txt")]
+
+
+ZOES = {
+    "customer_trusted": f"from old union all from customer where email = '{ZOE}'",
+    "customers_curated": f"from old union all from customer where email = '{ZOE}'",
+    "accelerometer_trusted": f"from old union all (from accelerometer where user = '{ZOE}' limit 1)",
+    "step_trainer_trusted": f"""from old union all (
+        select s.* from step_trainer s join customer using (serialNumber) where email = '{ZOE}' limit 1)""",
+    "machine_learning_curated": f"""from old union all (
+        select s.*, a.* from step_trainer s join customer using (serialNumber)
+        join accelerometer a on a.user = email and a.timestamp = s.sensorReadingTime where email = '{ZOE}' limit 1)""",
+    "device_owners": f"""from old union all
+        select serialNumber, email, 6, 6, 0, 1.0, 0 from customer where email = '{ZOE}'""",
+    "training_curated": f"""from old union all (
+        select sha256('some key' || email), sha256('some key' || serialNumber), s.sensorReadingTime,
+            s.distanceFromObject, a.timestamp, a.x, a.y, a.z
+        from step_trainer s join customer using (serialNumber)
+        join accelerometer a on a.user = email and a.timestamp = s.sensorReadingTime
+        where email = '{ZOE}' and a.timestamp >= {STARTS["Zoe"]} limit 1)""",
+}
+
+
+@pytest.mark.parametrize("table", ZOES)
+def test_a_row_of_somebody_who_did_not_agree(lake: Path, table: str, stedi: Command) -> None:
+    plant(lake, table, ZOES[table])
+    code, out, err = stedi("privacy", "audit", "--lake", lake)
+    assert code == 1
+    found = json.loads(out)
+    assert found["verdict"] == "violated"
+    check = "training" if table == "training_curated" else "consent"
+    [line] = [line for line in found["violations"] if line.startswith(f"{check}: {table}: 1 row of a ")][:1]
+    assert line in err
+    for text in (out, err):
+        assert "quillfeather" not in text.lower()
+
+
+def test_a_customer_record_without_the_date_beside_one_with_it(lake: Path) -> None:
+    plant(lake, "customer_trusted", "select * replace (null as shareWithResearchAsOfDate) from old")
+    [line, *_] = violations(audit(lake))["consent"]
+    assert line.startswith("customer_trusted: 3 rows of a record without a research date, as A***")
+
+
+def test_a_withdrawal_that_came_after_the_build(
+    *,
+    lake: Path,
+    original: Path,
+    tmp_path: Path,
+    add_lines: Callable[..., Path],
+    customer: Callable[..., dict[str, object]],
+) -> None:
+    landing = Path(shutil.copytree(original / "landing", tmp_path / "landing"))
+    build(lake, landing)
+    assert audit(lake).verdict == "clean"
+    add_lines(landing, "customer", [customer("Ada", consents=False) | {"lastUpdateDate": 1755000000000}], "late.json")
+    found = audit(lake)
+    assert "customer: landing files have changed since the build, and are taken as they are now" in found.notes
+    tables = {line.partition(":")[0] for line in violations(found)["consent"]}
+    assert tables == set(ZOES) - {"training_curated"}
+    assert any("of a customer without consent" in line for line in violations(found)["training"])
+    build(lake, landing)
+    assert audit(lake).verdict == "clean"
+
+
+def test_somebody_forgotten_agrees_to_nothing_whatever_lands_late(
+    *, lake: Path, original: Path, tmp_path: Path, stedi: Command, customer: Callable[..., dict[str, object]]
+) -> None:
+    landing = Path(shutil.copytree(original / "landing", tmp_path / "landing"))
+    build(lake, landing, pseudonym_key="key of this test")
+    key = tmp_path / "key"
+    key.write_text("key of this test")
+    shutil.copy(lake / FILES["accelerometer_trusted"], before := tmp_path / "before.parquet")
+    forget = ("privacy", "forget", ADA, "--lake", lake, "--yes", "--pseudonym-key-file", key)
+    assert stedi(*forget)[0] == 0
+    late = landing / "customer/landing/late.json"
+    late.write_text(json.dumps(customer("Ada")) + "\n")
+    build(lake, landing, pseudonym_key="key of this test")
+    assert audit(lake).verdict == "clean"
+    shutil.copy(before, lake / FILES["accelerometer_trusted"])
+    assert "accelerometer_trusted: 9 rows of a customer without consent" in violations(audit(lake))["consent"][0]
+
+
+@pytest.mark.parametrize(
+    ("table", "sql"),
+    [
+        (
+            "accelerometer_trusted",
+            f"""from old union all (
+            select '{ADA}', * exclude (user) from accelerometer
+            where user = '{ZOE}' and timestamp >= {STARTS["Zoe"]})""",
+        ),
+        (
+            "machine_learning_curated",
+            f"""select * replace ('{ADA}' as user) from old
+            where user = '{EVE}' and timestamp >= {STARTS["Eve"]}""",
+        ),
+        ("step_trainer_trusted", "select * replace (sensorReadingTime + 1000000 as sensorReadingTime) from old"),
+        ("customers_curated", f"select * replace (replace(phone, '2', '3') as phone) from old where email = '{ADA}'"),
+    ],
+)
+def test_a_reading_that_stands_under_another_name(lake: Path, table: str, sql: str) -> None:
+    plant(lake, table, sql)
+    found = violations(audit(lake))
+    assert set(found) == {"landed"}
+    assert {line.partition(":")[0] for line in found["landed"]} == {table}
+
+
+def test_a_device_of_somebody_who_did_not_agree_given_to_somebody_who_did(lake: Path) -> None:
+    plant(
+        lake,
+        "device_owners",
+        f"from old union all select serialNumber, '{ADA}', 6, 6, 0, 1.0, 0 from customer where email = '{ZOE}'",
+    )
+    found = violations(audit(lake))
+    assert list(found) == ["owners"]
+    assert "device that matches the phone of somebody without consent as well" in found["owners"][0]
+
+
+EARLY = f"""
+    select any_value(o.customerPseudonym), any_value(o.devicePseudonym), s.sensorReadingTime, s.distanceFromObject,
+        a.timestamp, a.x, a.y, a.z
+    from step_trainer s join customer using (serialNumber)
+    join accelerometer a on a.user = email and a.timestamp = s.sensorReadingTime
+    join old o on o.timestamp = {EVE_AGREED + 1}
+    where email = '{EVE}' and a.timestamp between {STARTS["Eve"]} and {EVE_AGREED - 1} group by all"""
+
+
+def test_training_rows_from_before_the_consent(lake: Path) -> None:
+    plant(lake, "training_curated", f"from old union all {EARLY}")
+    found = violations(audit(lake))
+    assert list(found) == ["training"]
+    [line] = found["training"]
+    assert line.startswith("training_curated: 3 rows from before the consent, as ")
+
+
+@pytest.mark.parametrize(
+    ("sql", "what"),
+    [
+        (
+            f"select * replace (x + 1 as x) from old where timestamp = {STARTS['Ada']}",
+            "are no readings of the customer",
+        ),
+        (
+            f"""select * replace (distanceFromObject + 1 as distanceFromObject) from old
+            where timestamp = {STARTS["Ada"]}""",
+            "of a device that is not its customer's",
+        ),
+        (
+            f"""from old union all select o.customerPseudonym, o.devicePseudonym, s.sensorReadingTime, 7, a.timestamp,
+            a.x, a.y, a.z from (from old where timestamp = {STARTS["Ada"]}) o, accelerometer a join step_trainer s
+            on a.timestamp = s.sensorReadingTime where a.user = '{ZOE}' and a.timestamp = {STARTS["Zoe"]}""",
+            "1 row that are no readings of the customer of their pseudonym",
+        ),
+    ],
+)
+def test_training_rows_that_are_not_their_customers(lake: Path, sql: str, what: str) -> None:
+    plant(lake, "training_curated", sql)
+    found = violations(audit(lake))
+    assert list(found) == ["training"]
+    assert what in found["training"][0]
+
+
+def test_a_file_that_no_build_wrote_is_read_like_the_others(lake: Path) -> None:
+    shutil.copy(lake / FILES["accelerometer_trusted"], kept := lake.parent / "kept.parquet")
+    plant(lake, "accelerometer_trusted", f"from accelerometer where user = '{ZOE}'")
+    shutil.move(lake / FILES["accelerometer_trusted"], lake / "accelerometer/trusted/part-00000.parquet")
+    shutil.move(kept, lake / FILES["accelerometer_trusted"])
+    assert "accelerometer_trusted: 9 rows of a customer without consent" in violations(audit(lake))["consent"][0]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sent to {ZOE.lower()}.",
+        json.dumps({"user": ADA}),
+        json.dumps({"user": ADA}).replace("@", "\\u0040"),
+        "GET /?user=" + ADA.replace("@", "%40"),
+        f"<b>{ADA.replace('@', '&#64;')}</b>",
+        "name,phone\nAda,Quillfeather,7",
+        "ZOE_QUILLFEATHER",
+        f"tel. {PHONE}",
+        f"tel. ({PHONE[:3]}) {PHONE[3:6]}-{PHONE[6:]}",
+        "born 0967-03-",
+        "x" * 4_100_000 + f" {ADA} ",
+    ],
+)
+@pytest.mark.parametrize("place", ["_stedi/build.log", "report.html", "customer/trusted/readme.txt"])
+def test_a_personal_value_in_a_text(lake: Path, text: str, place: str) -> None:
+    if text.startswith("born"):
+        text += f"{sum(b'Ada') % 28 + 1:02}"
+    (lake / place).write_text(text)
+    found = violations(audit(lake))
+    assert list(found) == ["values"]
+    for line in found["values"]:
+        assert line.startswith(f"{place} holds ")
+        assert "quillfeather" not in line.lower()
+        assert PHONE not in line
+
+
+def test_a_personal_value_in_the_manifest(lake: Path, stedi: Command) -> None:
+    manifest = json.loads((lake / MANIFEST).read_bytes())
+    manifest["versions"]["somebody"] = ADA
+    (lake / MANIFEST).write_text(json.dumps(manifest))
+    code, out, err = stedi("privacy", "audit", "--lake", lake)
+    assert code == 1
+    assert f"values: {MANIFEST} holds email, 1 time, as a*** (28 characters)" in err
+    assert "Quillfeather" not in out + err
+
+
+@pytest.mark.parametrize("kind", ["text", "gzip", "utf-16", "parquet", "in a folder", "name of the file"])
+def test_a_personal_value_in_a_report_elsewhere(lake: Path, tmp_path: Path, stedi: Command, kind: str) -> None:
+    report = tmp_path / "reports" / "one" / "report.txt"
+    report.parent.mkdir(parents=True)
+    text = f"the best: {ADA}, 12 rows"
+    given = report.parent.parent if kind == "in a folder" else report
+    if kind == "gzip":
+        report.write_bytes(gzip.compress(text.encode()))
+    elif kind == "utf-16":
+        report.write_text(text, encoding="utf-16")
+    elif kind == "parquet":
+        given = report.with_suffix(".parquet")
+        pq.write_table(pa.table({"what": [text]}), given, compression="zstd")
+    elif kind == "name of the file":
+        given = report.with_name(f"{ADA}.txt")
+        given.write_text("nothing")
+    else:
+        report.write_text(text)
+    assert stedi("privacy", "audit", "--lake", lake)[0] == 0
+    code, out, err = stedi("privacy", "audit", "--lake", lake, "--reports", given)
+    assert code == 1
+    assert "holds email" in err
+    assert "quillfeather" not in (out + err).lower()
+
+
+@pytest.mark.parametrize("table", ["training_curated", "accelerometer_trusted"])
+def test_a_personal_value_in_the_metadata_of_a_table(lake: Path, table: str) -> None:
+    plant(lake, table, "from old", written_for=ADA)
+    found = violations(audit(lake))
+    assert list(found) == ["values"]
+    assert found["values"][0].startswith(f"{FILES[table]}: its metadata holds email")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "checks"),
+    [
+        ("email", ADA, {"columns", "values"}),
+        ("Email", "nobody", {"columns"}),
+        ("note", f"{PHONE} called", {"columns", "values"}),
+        ("tel", int(PHONE), {"columns", "values"}),
+        ("born", "nothing", {"columns"}),
+    ],
+)
+def test_a_column_more_in_the_training_table(lake: Path, column: str, value: object, checks: set[str]) -> None:
+    shown = f"'{value}'" if isinstance(value, str) else value
+    plant(lake, "training_curated", f'select *, {shown} as "{column}" from old')
+    found = violations(audit(lake))
+    assert set(found) == checks
+    personal = column.lower() == "email"
+    assert ("marked personal" if personal else "not declared") in found["columns"][0]
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "checks"),
+    [
+        ("customerPseudonym", f"'{ADA}'", {"pseudonyms", "values"}),
+        ("devicePseudonym", f"'device of {ADA}'", {"pseudonyms", "values"}),
+        ("customerPseudonym", "'customer ' || rank() over (order by customerPseudonym)", {"pseudonyms"}),
+        ("customerPseudonym", f"if(timestamp < {STARTS['Zoe']}, sha256('{ADA}'), customerPseudonym)", {"pseudonyms"}),
+        (
+            "customerPseudonym",
+            f"if(timestamp < {STARTS['Zoe']}, sha256(lower('{ADA}')), customerPseudonym)",
+            {"pseudonyms"},
+        ),
+    ],
+)
+def test_a_pseudonym_that_is_none(lake: Path, column: str, value: str, checks: set[str]) -> None:
+    plant(lake, "training_curated", f"select * replace ({value} as {column}) from old")
+    assert checks <= set(violations(audit(lake))) <= checks | {"training"}
+
+
+def test_a_table_without_its_columns(lake: Path) -> None:
+    plant(lake, "accelerometer_trusted", "select * exclude (user) from old")
+    found = violations(audit(lake))
+    assert found["columns"] == ["accelerometer_trusted: lacks the column user"]
+    assert "accelerometer_trusted" in found["consent"][0]
+
+
+def test_what_cannot_be_checked_is_no_clean_lake(lake: Path, tmp_path: Path, stedi: Command) -> None:
+    code, out, err = stedi("privacy", "audit", "--lake", tmp_path / "nothing")
+    assert code == 2
+    assert json.loads(out)["error"]["exit_code"] == 2
+    assert "no lake was built here" in err
+    assert stedi("privacy", "audit", "--lake", lake, "--reports", tmp_path / "nowhere")[0] == 2
+    (lake / FILES["training_curated"]).write_bytes(b"PAR1 no Parquet PAR1")
+    assert stedi("privacy", "audit", "--lake", lake)[0] == 2
+
+
+def test_landing_data_that_are_gone(lake: Path, tmp_path: Path, original: Path) -> None:
+    landing = Path(shutil.copytree(original / "landing", tmp_path / "landing"))
+    build(lake, landing)
+    shutil.rmtree(landing / "customer")
+    with pytest.raises(EnvironmentFault, match="no landing files of customer"):
+        audit(lake)
+
+
+def test_a_build_under_way(lake: Path) -> None:
+    (lake / "_stedi/staging").mkdir()
+    (lake / "_stedi/staging/table.parquet").write_bytes(b"")
+    storage = open_storage(lake)
+    with storage.lock(LOCK, this_process("stedi build")), pytest.raises((EnvironmentFault, LakeBusy), match="another"):
+        audit(lake)
+    assert audit(lake).verdict == "clean"
+
+
+def test_a_lake_with_landing_data_in_it_and_bad_lines(
+    *, tmp_path: Path, landing: Path, add_lines: Callable[..., Path], write_walk: Callable[..., None]
+) -> None:
+    write_walk(landing, "Ada")
+    add_lines(
+        landing, "customer", ["Somebody.Else@example.com no json", '{"customerName": "May Day Parade"'], "bad.json"
+    )
+    build(landing, landing)
+    assert audit(landing).verdict == "clean"
+    (landing / "log.txt").write_text("somebody.else@example.com, and May Day Parade")
+    assert [line.partition(",")[0] for line in violations(audit(landing))["values"]] == [
+        "log.txt holds customerName",
+        "log.txt holds email",
+    ]
+
+
+def test_a_reading_that_everybody_has_does_not_hold_up_the_audit() -> None:
+    """Of 50,000 people everybody measured the same at one instant: pairs would be 2,500 million."""
+    who = "select 'person ' || n as owner, n from range(50000) as r (n)"
+    with Engine(threads=2) as engine:
+        for name, query in {
+            "accelerometer_landing": f"""
+                select owner as user, i * n as "timestamp", 0.5 as x, 0.5 as y, 0.5 as z
+                from ({who}), range(2) as r (i)""",
+            "step_trainer_landing": f"""
+                select i * n as sensorReadingTime, 'd' || n as serialNumber, 7 as distanceFromObject
+                from ({who}), range(2) as r (i)""",
+            "device_owners": f"select 'd' || n as serialNumber, owner, 0 as clock_skew_ms from ({who})",
+            "consents": f"select owner as email, if(n = 49999, 1, 0) as since from ({who})",
+            "training_curated": f"""
+                select sha256(owner) as customerPseudonym, sha256('d' || n) as devicePseudonym,
+                i * n as sensorReadingTime, 7 as distanceFromObject, i * n as "timestamp", 0.5 as x, 0.5 as y, 0.5 as z
+                from ({who}), range(2) as r (i)""",
+        }.items():
+            engine.run(name, f"create table {name} as {query}")
+        found = engine.run("training", CHECK.read_text(encoding="utf-8"))
+    # the first person's two readings are the same one, which says nothing; the last one agreed in between
+    assert [(what, number) for _, what, _, number in sorted(found, key=str)] == [
+        ("from before the consent", 1),
+        ("that are no readings of the customer of their pseudonym", 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "evidence"),
+    [
+        ("Ada.Quillfeather@example.com", True),
+        ("a@b", False),
+        ("Ann Wu", True),
+        ("May", False),
+        ("Quillfeather", False),
+        ("山田太郎", True),
+        ("2025500123", True),
+        ("555-0100", True),
+        ("123456", False),
+        ("0967-03-01", True),
+        ("1999-12-31", True),
+        ("2024-01-01", False),
+        ("", False),
+        ("...", False),
+    ],
+)
+def test_what_is_evidence(value: str, *, evidence: bool) -> None:
+    assert is_evidence(value) is evidence
+    values = Values()
+    values.add("email", value)
+    assert bool(values.find(f"<{value}>")) is evidence
+
+
+def test_words_of_a_value_far_apart_or_within_others_are_not_it() -> None:
+    values = Values()
+    values.add("customerName", "Ada Quill")
+    values.add("phone", "2025500123")
+    assert values.find('"Ada", "Quill"') == {}
+    assert values.find("Adaquill, Ada Quills, 120255001234, a2025500123b, 2025500123000") == {}
+    assert values.find("Ada-Quill 2025500123") == {
+        ("customerName", "a*** (9 characters)"): 1,
+        ("phone", "2*** (10 characters)"): 1,
+    }
+
+
+def test_the_checks_are_documented() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    assert [name for name in CHECKS if f"| `{name}` |" not in page] == []
