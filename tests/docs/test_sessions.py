@@ -147,6 +147,14 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
+def forget_accounts() -> None:
+    """Empty what stands for AWS in this process: whatever port a server has, it serves what tests before have left."""
+    from moto.core.base_backend import BackendDict
+
+    for backend in BackendDict._instances:  # type: ignore[misc]
+        backend.reset()
+
+
 @pytest.fixture
 def s3() -> Iterator[dict[str, str]]:
     """Start an S3 server with the bucket of the pages, empty, and return the environment that leads to it."""
@@ -154,6 +162,7 @@ def s3() -> Iterator[dict[str, str]]:
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").disabled = True
+    forget_accounts()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -187,12 +196,10 @@ def aws(shell: Shell) -> Iterator[dict[str, str]]:
     from glue.account import ROLE, make_role, write_receipt
     from glue.cloud import REGION, Cloud
     from glue.queries import count_tables, jobs_copy
-    from moto.core.base_backend import BackendDict
     from moto.server import ThreadedMotoServer
 
     logging.getLogger("werkzeug").disabled = True
-    for backend in BackendDict._instances:  # type: ignore[misc]
-        backend.reset()  # of tests before this one
+    forget_accounts()
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     (shell.folder / "out").mkdir()
