@@ -37,6 +37,8 @@ def read_sql(given: str) -> str:
     """Return the SQL of a command line, or that on stdin where a hyphen stands for it."""
     if given != "-":
         return given
+    if sys.stdin is None:
+        raise UsageError("stdin is closed, and - has the query read from it", fix="give the query, or open stdin")
     try:
         return sys.stdin.read()
     except UnicodeDecodeError as error:

@@ -151,7 +151,8 @@ def _rich_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: Se
     for row in rows:
         table.add_row(*map(Text, row))
     # as wide as it comes: a terminal that is narrower wraps lines, but no name is ever cut
-    console = Console(width=sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) + 2)
+    width = sum(max(map(len, cells)) + 3 for cells in zip(columns, *rows, strict=True)) + 2
+    console = Console(width=width, height=len(rows) + 2)  # rich asks a dumb terminal unless it is told both
     with console.capture() as capture:
         console.print(table, crop=False)
     lines = [line.rstrip() for line in capture.get().splitlines()]

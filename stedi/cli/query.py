@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import click
 
 from stedi.cli.asking import format_and_limit, read_sql, write_answer
@@ -13,7 +15,18 @@ from stedi.storage import Options
 __all__ = ["query"]
 
 
+_COMMENT = re.compile(r"--(?:\s|[^\n]*\n)")
+
+
+class _Query(click.Command):
+    """A command whose SQL may begin with a comment, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if _COMMENT.match(arg) else arg for arg in args])
+
+
 @click.command(
+    cls=_Query,
     epilog="""\b
 Examples:
   stedi query "from customer_trusted limit 5"

@@ -309,6 +309,21 @@ def test_query_from_stdin(built: Path) -> None:
     assert ran.stdout == b"a\r\n1\r\n"
 
 
+def test_query_from_a_stdin_that_is_closed(built: Path) -> None:
+    start = ["sh", "-c", 'exec "$@" <&-', "sh", *MAIN, "query", "--lake", str(built), "-"]
+    ran = subprocess.run(start, capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert ran.stderr == (
+        "Error: stdin is closed, and - has the query read from it\nFix: give the query, or open stdin\n"
+    )
+
+
+@pytest.mark.parametrize("comment", ["-- all of them\n", "--all\n", "--all of them\r\n\n-- again\n"])
+def test_a_query_may_begin_with_a_comment(stedi: Stedi, built: Path, comment: str) -> None:
+    ended = stedi("query", f"{comment}select 1 as a", "--format", "csv", "--lake", built)
+    assert (ended.code, ended.out) == (0, "a\r\n1\r\n")
+
+
 def test_query_that_is_wrong(stedi: Stedi, built: Path) -> None:
     ended = stedi("query", "--lake", built, "select emaill from customer_trusted")
     assert ended.code == 2
@@ -479,6 +494,20 @@ def test_interrupted_query(built: Path) -> None:
     assert seconds < 2
 
 
+def test_interrupted_before_it_has_begun() -> None:
+    code = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *rest):\n"
+        "        if name == 'click': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "from stedi.start import main\n"
+        "main()\n"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout, ran.stderr) == (130, "", "Interrupted\n")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_stopped_query_leaves_no_private_folder(built: Path, place: Path, number: int) -> None:
     before = signal.signal(number, signal.SIG_DFL)  # a child ignores what its parent ignores, as under nohup
@@ -618,6 +647,13 @@ def test_on_a_terminal() -> None:
         len(line) <= 60 for line in re.sub(r"\x1b.*?m", "", on_terminal(["doctor"])).split("\r\n") if "─" in line
     )
     assert not re.search(r"\x1b\[[0-9;]*3\dm", on_terminal(["build", "--force"], NO_COLOR="1"))
+
+
+@pytest.mark.usefixtures("place")
+def test_no_name_is_cut_on_a_dumb_terminal() -> None:
+    text = on_terminal(["doctor"], TERM="dumb")
+    assert "lake writable" in text
+    assert "…" not in text
 
 
 def test_a_query_on_a_terminal_that_is_too_narrow(built: Path) -> None:
