@@ -186,7 +186,9 @@ class _Work:
             self._step(2)
             make(run)
             self._compare(run)
-            self.found.notes += remains_of(self.landing, self.listings.values(), files, email, run.tables())
+            self.found.notes += remains_of(
+                self.lake, self.landing, self.listings.values(), files, email=email, tables=run.tables()
+            )
             if not dry_run and confirm(self.found):
                 self._step(3)
                 self._publish(run, new, remade)

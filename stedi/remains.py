@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
+from stedi.contracts import TABLES
 from stedi.listing import Listing
 from stedi.manifest import TableRecord
 from stedi.masking import mask_path
@@ -21,17 +22,34 @@ __all__ = ["remains_of"]
 
 _BLOCK = 1 << 20
 
+_LARGEST = 100 << 20
+"""Bytes of a file that is looked into; what is larger is nobody's note of a customer."""
+
+_KNOWN = ("_stedi/", "_quarantine/", *(table.prefix for table in TABLES.values()))
+"""Where a lake holds what stedi writes, and its landing data if they are in it."""
+
 
 def remains_of(
+    lake: Storage,
     landing: Storage,
     listings: Iterable[Listing],
     files: Collection[Entry],
+    *,
     email: str | None,
     tables: Mapping[str, TableRecord],
 ) -> list[str]:
     """Return what whoever erases a customer has to look after by hand."""
     listings = list(listings)
-    notes = [] if email is None else [*_named(landing, listings, email), *_in_others(landing, listings, email)]
+    notes = []
+    if email is not None:
+        # the truth about made-up data, which `stedi sample` writes beside them, is of people too
+        beside = [landing.stat(path) for path in ("truth.json", *(path for each in listings for path in each.left))]
+        within = [entry for entry in lake.list("") if not entry.path.startswith(_KNOWN) and entry not in beside]
+        notes = [
+            *_named(landing, listings, email),
+            *_in_others(landing, filter(None, beside), email),
+            *_in_others(lake, within, email),
+        ]
     linked = [path for path, file in landing.fetch(list(files)).items() if file.stat().st_nlink > 1]
     if linked:
         notes.append(f"{_shown(landing, linked)}: has other names (hard links), which keep the lines")
@@ -48,15 +66,14 @@ def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[st
     return [f"{_shown(landing, named)}: has the email in its name; rename it"] if named else []
 
 
-def _in_others(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
-    """Look into the files that builds leave alone, as they are; what is packed or encoded there is not found."""
-    found = []
-    # the truth about made-up data, which `stedi sample` writes beside them, is of people too
-    for path in ("truth.json", *(path for listing in listings for path in listing.left)):
-        entry = landing.stat(path)
-        if entry is not None and _holds(landing.fetch([entry])[path], normal(email)):
-            found.append(path)
-    return [f"{_shown(landing, found)}: is no landing file, and holds the email; look after it"] if found else []
+def _in_others(place: Storage, entries: Iterable[Entry], email: str) -> list[str]:
+    """Look into files that builds leave alone, as they are; what is packed or encoded there is not found."""
+    found = [
+        entry.path
+        for entry in entries
+        if entry.size <= _LARGEST and _holds(place.fetch([entry])[entry.path], normal(email))
+    ]
+    return [f"{_shown(place, found)}: is no file of stedi's, and holds the email; look after it"] if found else []
 
 
 def _holds(file: Path, wanted: str) -> bool:

@@ -31,8 +31,9 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def normal(email: str) -> str:
-    """Return an email without what two spellings of it may differ in: blanks around it, case, the form of accents."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold()).strip()
+    """Return an email without what its spellings may differ in: blanks around it, case, accents' form, unseen signs."""
+    visible = email if email.isascii() else "".join(sign for sign in email if unicodedata.category(sign) != "Cf")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold()).strip()
 
 
 def subject(feed: Table) -> tuple[str, bool]:

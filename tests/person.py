@@ -127,7 +127,7 @@ def write_people(landing: Path) -> People:
     people = People(landing)
     name, email, phone = (str(ADA[key]) for key in ("customerName", "email", "phone"))
     people.add("customer", "customers.json", [of(ADA), of(BOB), of(EVE)])
-    shouting = {**ADA, "email": f"  {email.upper()} ", "lastUpdateDate": START - 7000}
+    shouting = {**ADA, "email": f"  {email.upper()}\u200b ", "lastUpdateDate": START - 7000}
     escaped = json.dumps(ADA).replace("@", r"\u0040")
     reordered = json.dumps(dict(reversed(ADA.items())))
     people.add(

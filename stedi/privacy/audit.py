@@ -15,17 +15,18 @@ from pathlib import Path
 import duckdb
 
 from stedi import __version__
-from stedi.contracts import FEEDS, TABLES
+from stedi.contracts import TABLES
 from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
 from stedi.lake import Lake
 from stedi.landing import land
-from stedi.listing import check_unchanged, list_feed
+from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import Manifest
 from stedi.masking import mask, mask_key
 from stedi.privacy.certificate import Certificate
 from stedi.privacy.consents import Consents, read_customers
 from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
+from stedi.privacy.texts import is_parquet
 from stedi.privacy.values import PERSONAL
 from stedi.privacy.work import CHECKED_IN_SQL, TRAINING, Audit, literal
 from stedi.relations import Relations
@@ -39,7 +40,9 @@ __all__ = ["audit"]
 _SQL = Path(__file__).parent / "checks"
 
 _QUOTED = re.compile(rf'"({"|".join(sorted(PERSONAL))})"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_EMAIL = re.compile(r"[^\s\"'<>(),;:{}]+@[^\s\"'<>(),;:{}]+")
+_IN_WORD = r"[^\s\"'<>(),;:{}]"
+# from the start of a word only: from within it, a word of a million letters would be looked through as often
+_EMAIL = re.compile(rf"(?<!{_IN_WORD}){_IN_WORD}+@{_IN_WORD}+")
 
 
 def audit(
@@ -84,21 +87,23 @@ def audit(
 def _look(work: Audit) -> None:
     """List the lake, put every file of it into the certificate, and say what each file is."""
     storage = work.lake.storage
-    entries = storage.list("")
     prefixes = {table.prefix: name for name, table in TABLES.items()}
-    for entry in entries:
-        folder = next((prefix for prefix in prefixes if entry.path.startswith(prefix)), "")
-        name = prefixes.get(folder, "")
-        if name in STAGES and entry.path.endswith(".parquet"):
-            work.tables.setdefault(name, []).append(entry)
-        elif name not in TABLES or name in STAGES:
+    whose = {
+        entry: next((name for prefix, name in prefixes.items() if entry.path.startswith(prefix)), "")
+        for entry in storage.list("")
+    }
+    listed = [entry for entry, name in whose.items() if not name or name in STAGES]
+    work.local |= storage.fetch(listed)
+    for entry in sorted(listed, key=lambda entry: entry.path):
+        # Athena and Spark read whatever lies below a prefix, however it is called
+        holds_rows = entry.path.endswith(".parquet") or is_parquet(work.local[entry.path])
+        if whose[entry] and holds_rows:
+            place = "table"
+            work.tables.setdefault(whose[entry], []).append(entry)
+        else:
             place = "record" if entry.path.startswith("_stedi/") else "other"
-            is_quarantine = entry.path.startswith("_quarantine/") and entry.path.endswith(".parquet")
-            work.others.append(("quarantine" if is_quarantine else place, entry))
-    listed = [(place, entry) for place, entry in work.others]
-    listed += [("table", entry) for files in work.tables.values() for entry in files]
-    work.local |= storage.fetch([entry for _, entry in listed])
-    for place, entry in sorted(listed, key=lambda item: item[1].path):
+            place = "quarantine" if entry.path.startswith("_quarantine/") and holds_rows else place
+            work.others.append((place, entry))
         work.cover(place, entry.path, work.local[entry.path])
 
 
@@ -107,9 +112,9 @@ def _land(work: Audit) -> None:
 
     Lines of the forgotten are passed over, as by a build: nobody of them agrees.
     """
-    listings = {feed.name: list_feed(work.landing, feed) for feed in FEEDS}
     known = work.lake.manifest.feeds
     forgotten = load_tombstones(work.lake.storage, work.lake.manifest.forgotten_by)
+    listings = list_feeds(work.landing, forgotten.digest)
     for name, listing in listings.items():
         for path, file in work.landing.fetch(listing.files).items():
             work.cover("landing", path, file)
@@ -130,6 +135,11 @@ def _land(work: Audit) -> None:
     relations.open(listings)
     check_unchanged(work.landing, listings.values())
     work.consents = read_customers(work.landed["customer_landing"].good, work.values)
+    if work.consents.spelled_otherwise:
+        work.certificate.notes.append(
+            f"customer: {work.consents.spelled_otherwise:,} who agree have a record as late that refuses, under another"
+            " spelling of the email; tables take that for somebody else"
+        )
     users = "select distinct user from accelerometer_landing where user not in (select email from customer_landing)"
     for (user,) in work.engine.run("users", users):
         work.values.add("user", user)
@@ -193,6 +203,8 @@ def _open(work: Audit) -> None:
         check.counts[name] = int(rows)
         if files:
             check.violations += [f"{name}: lacks the column {column}" for column in declared if column not in found]
+        else:
+            check.violations.append(f"{name}: has no file, where an empty table has one without rows")
         if name == TRAINING:
             for column in sorted(found.keys() - declared.keys()):
                 personal = column.lower() in {known.lower() for known in PERSONAL}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stedi.privacy.values import PERSONAL, Values
+from stedi.tombstones import normal
 
 __all__ = ["Consents", "read_customers"]
 
@@ -21,12 +22,16 @@ _EVER, _NEVER = float("inf"), float("-inf")
 
 @dataclass(slots=True)
 class Consents:
-    """Who agrees: `since` by email (epoch ms), the serial numbers of their agreeing records, and how many landed."""
+    """Who agrees: `since` by email (epoch ms), the serial numbers of their agreeing records, and how many landed.
+
+    `spelled_otherwise` counts those of them who refuse in a record as late whose email is theirs but for its spelling.
+    """
 
     since: dict[str, int] = field(default_factory=dict)
     serials: set[str] = field(default_factory=set)
     customers: int = 0
     records: int = 0
+    spelled_otherwise: int = 0
 
 
 def read_customers(files: Iterable[Path], values: Values) -> Consents:
@@ -57,6 +62,12 @@ def read_customers(files: Iterable[Path], values: Values) -> Consents:
         if email not in refused or updated > refused[email]:
             found.since[email] = since
             found.serials |= serials[email]
+    last: dict[str, float] = {}
+    for email, updated in refused.items():
+        last[normal(email)] = max(last.get(normal(email), _NEVER), updated)
+    for email in found.since:
+        refusal = last.get(normal(email))
+        found.spelled_otherwise += refusal is not None and refusal >= agreed[email][0]
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 from collections import Counter
@@ -13,7 +14,7 @@ from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault
 from stedi.masking import mask, mask_key
 from stedi.privacy.certificate import Check, CoveredFile
-from stedi.privacy.texts import footer, texts_of
+from stedi.privacy.texts import footer, is_parquet, texts_of
 from stedi.privacy.values import Found
 from stedi.privacy.work import TRAINING, Audit, literal
 from stedi.storage import faults
@@ -62,8 +63,10 @@ def _metadata(engine: Engine, file: Path) -> list[str]:
     names = {"file": glob_safe(file)}
     columns = engine.run(file.name, "select name from parquet_schema($file)", names)
     pairs = engine.run(file.name, "select key, value from parquet_kv_metadata($file)", names)
-    texts = [bytes(part).decode(errors="replace") for pair in pairs for part in pair if part is not None]
-    return [*(str(name) for (name,) in columns), *texts]
+    texts = [bytes(part) for pair in pairs for part in pair if part is not None]
+    # Arrow keeps what is said of single columns there
+    texts += [base64.b64decode(value) for key, value in pairs if bytes(key) == b"ARROW:schema"]
+    return [*(str(name) for (name,) in columns), *(text.decode(errors="replace") for text in texts)]
 
 
 def search_others(work: Audit) -> None:
@@ -94,7 +97,7 @@ def search_reports(work: Audit, reports: Collection[str | os.PathLike[str]]) -> 
 def _search(work: Audit, check: Check, place: str, path: str, file: Path) -> None:
     with faults(f"cannot read {path}"):
         found = Counter(work.values.find_all(texts_of(file)))
-    if path.endswith(".parquet"):
+    if is_parquet(file):
         source = f"read_parquet({literal(glob_safe(file))}, hive_partitioning = false)"
         for column, *_ in work.engine.run(path, f"describe select * from {source}"):
             found.update(work.values.find_all(_distinct(work.engine, source, column, pseudonyms=False)))

@@ -9,12 +9,13 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["footer", "texts_of"]
+__all__ = ["footer", "is_parquet", "texts_of"]
 
 _PIECE = 4_000_000
 _LONGEST_LINE = 100_000
 _OVERLAP = 1000
-_TAIL = 8  # of a Parquet file: the length of its footer, and PAR1
+_MAGIC = b"PAR1"
+_TAIL = 4 + len(_MAGIC)  # of a Parquet file: the length of its footer, and what it begins with too
 
 
 def texts_of(file: Path) -> Iterator[str]:
@@ -31,6 +32,15 @@ def texts_of(file: Path) -> Iterator[str]:
             yield before + text
             # of a line too long for a piece: what stands at its end may go on in the next
             before = "" if text.endswith("\n") else text[-_OVERLAP:]
+
+
+def is_parquet(file: Path) -> bool:
+    """Return whether a file is one of Parquet, however it is called."""
+    with file.open("rb") as stream:
+        if stream.read(len(_MAGIC)) != _MAGIC:
+            return False
+        stream.seek(-len(_MAGIC), os.SEEK_END)
+        return stream.read() == _MAGIC
 
 
 def footer(file: Path) -> str:

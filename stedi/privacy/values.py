@@ -134,10 +134,12 @@ def _words(text: str) -> list[str]:
 
 
 def _readings(text: str) -> Iterator[str]:
-    """Yield what a text says where it is escaped as in JSON, a URL or HTML."""
+    """Yield what a text says where it is escaped as in JSON, a URL or HTML, or of two bytes a letter."""
     if "\\u" in text:
         yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
     if "%" in text:
         yield unquote(text)
+    if "\0" in text:
+        yield text.replace("\0", "")  # UTF-16 without a mark, read as UTF-8
     if "&" in text:
         yield html.unescape(text)

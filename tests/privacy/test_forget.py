@@ -255,6 +255,7 @@ def test_the_email_is_shown_nowhere(
     build(lake, people.landing)
     left = people.landing / "customer/landing/notes.txt"
     left.write_text(f"call {EMAIL}")
+    (lake / "todo.txt").write_text(f"ask {EMAIL.upper()}")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{EMAIL}\n"))
     for arguments in (
         ["-", "--yes"],
@@ -269,7 +270,8 @@ def test_the_email_is_shown_nowhere(
         if arguments[0] == "-":
             assert code == 0
             assert "has the email in its name" in err
-            assert "notes.txt: is no landing file, and holds the email" in err
+            assert "notes.txt: is no file of stedi's, and holds the email" in err
+            assert f"{lake}/todo.txt: is no file of stedi's, and holds the email" in err
 
 
 def test_an_unknown_customer_is_exit_1_and_can_be_forgotten_in_advance(
