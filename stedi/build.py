@@ -40,6 +40,9 @@ SPLIT_FROM_BYTES = 20_000_000_000
 
 SPLIT_SIZE = "1GB"
 
+_NAMED = 20
+"""Files left alone that are named one by one: there may be as many as landing files."""
+
 
 def build(
     lake: str | Path,
@@ -318,7 +321,10 @@ def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
 
 def _notes(run: Run, standing: Standing) -> list[str]:
     left = [f"{run.landing.uri}/{path}" for listing in run.listings.values() for path in listing.left]
-    return [f"left alone, no landing file: {path}" for path in left] + [
+    named = [f"left alone, no landing file: {path}" for path in left[:_NAMED]]
+    if len(left) > _NAMED:
+        named.append(f"left alone, no landing files: {len(left) - _NAMED:,} more, as {left[_NAMED]}")
+    return named + [
         f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {paths[0]}; whoever reads the whole"
         " folder reads them too"
         for prefix, paths in standing.foreign().items()

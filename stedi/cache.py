@@ -14,14 +14,19 @@ import os
 import re
 import secrets
 import sys
+import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+import weakref
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from stedi.errors import UsageError
 from stedi.storage import PRIVATE_FILE, faults, make_private_folder
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 __all__ = ["CACHE_SIZE", "Cache", "Filling", "Held", "open_cache"]
 
@@ -35,6 +40,7 @@ _SUFFIX = re.compile(r"(?:\.jsonl?(?:\.gz)?|\.parquet)$", re.IGNORECASE)  # Duck
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B?", re.IGNORECASE)
 _PARTIAL = ".partial-"
+_USERS = ".users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +60,8 @@ class Cache:
         self.folder = folder
         self.limit = limit
         self._made: set[Path] = set()
+        self._mark: FileLock | None = None
+        self._marking = threading.Lock()
 
     def place(self, endpoint: str, bucket: str, key: str, etag: str) -> Path:
         """Return where an object is, or would be."""
@@ -62,7 +70,8 @@ class Cache:
         return self.folder / (bucket if _BUCKET.fullmatch(bucket) else "other") / f"{name}{suffix}"
 
     def use(self, file: Path, size: int) -> bool:
-        """Return whether a whole object is there, and note that it was used."""
+        """Return whether a whole object is there, and note that it was used: nobody makes room of it any more."""
+        self._mark_use()
         try:
             if file.stat().st_size != size:
                 return False
@@ -86,16 +95,45 @@ class Cache:
     def _faults(self) -> contextlib.AbstractContextManager[None]:
         return faults(f"cannot write to the cache, {self.folder}")
 
-    def make_room(self, needed: int, keep: Collection[Path]) -> None:
-        """Remove what was used longest ago until `needed` more bytes fit; files in `keep` stay in any case."""
-        files = sorted(self._files(), key=lambda found: found[1].st_mtime)
+    def make_room(self, needed: int) -> None:
+        """Remove what was used longest ago until `needed` more bytes fit; what somebody may be reading stays."""
+        files = sorted(self._files(), key=lambda found: found[1].st_mtime_ns)
         held = sum(status.st_size for _, status in files)
+        in_use = self._in_use_since()
         for file, status in files:
-            if held + needed <= self.limit:
+            if held + needed <= self.limit or status.st_mtime_ns >= in_use:
                 return
-            if file not in keep:
-                file.unlink(missing_ok=True)
-                held -= status.st_size
+            file.unlink(missing_ok=True)
+            held -= status.st_size
+
+    def _mark_use(self) -> None:
+        """Say, as long as this lives, that what is used from now on is in use."""
+        from filelock import FileLock, Timeout
+
+        with self._marking, self._faults():
+            while self._mark is None:
+                make_private_folder(self.folder / _USERS)
+                mark = FileLock(self.folder / _USERS / secrets.token_hex(8), timeout=0, mode=PRIVATE_FILE)
+                with contextlib.suppress(Timeout):
+                    mark.acquire()
+                    if Path(mark.lock_file).exists():  # else taken for a dead one's in this very moment
+                        self._mark = mark
+                        weakref.finalize(self, _unmark, mark)
+
+    def _in_use_since(self) -> int:
+        """Return since when the objects that were used may be in use (ns since 1970); dead users' marks go."""
+        from filelock import FileLock, Timeout
+
+        since = time.time_ns()
+        for file in (self.folder / _USERS).glob("*"):
+            with contextlib.suppress(OSError):
+                began = file.stat().st_mtime_ns
+                try:
+                    with FileLock(file, timeout=0):
+                        file.unlink(missing_ok=True)
+                except Timeout:
+                    since = min(since, began)
+        return since
 
     def held(self) -> list[Held]:
         """Return what is held of each bucket."""
@@ -185,6 +223,12 @@ class Filling:
             self.keep()
         else:
             self.drop()
+
+
+def _unmark(mark: FileLock) -> None:
+    with contextlib.suppress(OSError):
+        Path(mark.lock_file).unlink()
+    mark.release()
 
 
 def open_cache(folder: str = "", size: str = "") -> Cache:

@@ -12,7 +12,7 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from stedi import __version__
@@ -20,7 +20,7 @@ from stedi.contracts import FEEDS
 from stedi.errors import LakeBusy, StediError
 from stedi.finding import Finding
 from stedi.manifest import Manifest
-from stedi.publish import JOURNAL, LOCK, STAGING
+from stedi.publish import JOURNAL, LOCK, OWN, is_unsettled
 from stedi.settings import bundled_sample
 from stedi.storage import Options, Storage, open_storage
 
@@ -43,7 +43,6 @@ def examine(
         _machine(),
         *_looked_at(storage),
         *_lake(storage, f"stedi build --lake {os.fspath(lake)}"),
-        _landing(storage),
         _java(environment),
         _optional("PySpark", "pyspark", "pip install 'stedi[parity]'"),
         _credentials(environment),
@@ -86,45 +85,53 @@ def _looked_at(storage: Storage) -> list[Finding]:
     try:
         return storage.look()
     except StediError as error:
-        return [Finding("lake", "problem", error.message, error.fix)]
+        return [_problem("lake", error)]
 
 
 def _lake(storage: Storage, command: str) -> list[Finding]:
-    return [
-        _tried("lake", lambda: _manifest(storage, command)),
-        _tried("stopped build", lambda: _journal(storage)),
-        _tried("lake lock", lambda: _lock(storage)),
-    ]
+    """Look at what is there, in few requests: what is no table is listed once, and the manifest read once."""
+    try:
+        own = {entry.path for entry in storage.list(OWN)}
+    except StediError as error:
+        return [_problem("lake", error)]
+    unfinished = [_stopped(own), _tried("lake lock", lambda: _lock(storage, own))]
+    try:
+        manifest = Manifest.load(storage)
+    except StediError as error:
+        return [_problem("lake", error), *unfinished]
+    landing = _tried("landing", lambda: _landing(storage, manifest))
+    return [_manifest(storage, manifest, command), *unfinished, landing]
 
 
 def _tried(what: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
-    except (StediError, OSError) as error:
-        if isinstance(error, StediError):
-            return Finding(what, "problem", error.message, error.fix)
-        return Finding(what, "problem", f"{error.strerror}", "see that the folder can be read")
+    except StediError as error:
+        return _problem(what, error)
 
 
-def _manifest(storage: Storage, command: str) -> Finding:
-    manifest = Manifest.load(storage)
+def _problem(what: str, error: StediError) -> Finding:
+    return Finding(what, "problem", error.message, error.fix)
+
+
+def _manifest(storage: Storage, manifest: Manifest | None, command: str) -> Finding:
     if manifest is None:
         return Finding("lake", "missing", f"{storage.uri}: not built yet", f"run `{command}`", required=False)
     return Finding("lake", "ok", f"built {manifest.finished}, {len(manifest.tables)} tables, build {manifest.build}")
 
 
-def _journal(storage: Storage) -> Finding:
-    if storage.stat(JOURNAL) is not None:
+def _stopped(own: Collection[str]) -> Finding:
+    if JOURNAL in own:
         fix = "any command that reads the lake finishes it, as `stedi verify`"
         return Finding("stopped build", "problem", "a build was stopped while it published", fix, required=False)
-    if storage.list(STAGING):
+    if is_unsettled(own):
         fix = "the next command that reads the lake clears them, unless the build is still running"
         return Finding("stopped build", "problem", "staged files of a build", fix, required=False)
     return Finding("stopped build", "ok", "none")
 
 
-def _lock(storage: Storage) -> Finding:
-    if storage.stat(LOCK) is None:
+def _lock(storage: Storage, own: Collection[str]) -> Finding:
+    if LOCK not in own:
         return Finding("lake lock", "ok", "free")
     try:
         with storage.lock(LOCK, "stedi doctor"):
@@ -133,29 +140,21 @@ def _lock(storage: Storage) -> Finding:
         return Finding("lake lock", "problem", f"held by {busy.holder}", busy.fix, required=False)
 
 
-def _landing(storage: Storage) -> Finding:
-    def look() -> Finding:
-        manifest = Manifest.load(storage)
-        if manifest is not None:
-            return _feeds(open_storage(manifest.landing_of(storage), storage.options))
-        if any(storage.list(feed.prefix) for feed in FEEDS):
-            return _feeds(storage)
+def _landing(storage: Storage, manifest: Manifest | None) -> Finding:
+    landing = open_storage(manifest.landing_of(storage), storage.options) if manifest else storage
+    listed = landing.list_each([feed.prefix for feed in FEEDS])
+    empty = [prefix for prefix, files in listed.items() if not files]
+    fix = "put landing files there, or build from elsewhere with --landing"
+    if not empty:
+        return Finding("landing", "ok", landing.uri)
+    if manifest is None and len(empty) == len(listed):
         sample = bundled_sample()
         if sample is None:
             return Finding("landing", "missing", "no bundled sample either", "build with --landing", required=False)
         return Finding("landing", "ok", f"the bundled sample, {sample}")
-
-    return _tried("landing", look)
-
-
-def _feeds(landing: Storage) -> Finding:
-    fix = "put landing files there, or build from elsewhere with --landing"
-    empty = [prefix for prefix, files in landing.list_each([feed.prefix for feed in FEEDS]).items() if not files]
-    if empty and not landing.exists():
+    if not landing.exists():
         return Finding("landing", "problem", f"{landing.uri}: there is no such folder or bucket", fix)
-    if empty:
-        return Finding("landing", "problem", f"{landing.uri}: no files in {', '.join(empty)}", fix)
-    return Finding("landing", "ok", landing.uri)
+    return Finding("landing", "problem", f"{landing.uri}: no files in {', '.join(empty)}", fix)
 
 
 def _java(environment: Mapping[str, str]) -> Finding:
@@ -215,4 +214,4 @@ def _endpoint(environment: Mapping[str, str]) -> Finding:
         return Finding(
             "AWS endpoint", "problem", "AWS_ENDPOINT_URL is no http URL", "correct or unset it", required=False
         )
-    return Finding("AWS endpoint", "ok", f"{parts.scheme}://{parts.hostname}", required=False)
+    return Finding("AWS endpoint", "ok", f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", required=False)

@@ -102,7 +102,11 @@ def publish(
     try:
         storage.move(staged_journal, JOURNAL)
         _begin(storage, steps)
-        _roll_forward(storage, steps)
+        try:
+            _roll_forward(storage, steps)
+        except EnvironmentFault as fault:
+            left = "the next command on the lake finishes what was begun to be published"
+            raise EnvironmentFault(f"{fault.message}; {left}", fix=fault.fix) from fault
     except KeyboardInterrupt:
         if storage.stat(staged_journal) is not None:
             raise

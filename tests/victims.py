@@ -19,7 +19,7 @@ _SERVER = """
 import os, sys, traceback
 from pathlib import Path
 import stedi.audit, stedi.engine, stedi.landing, stedi.relations, stedi.sieve, filelock
-from stedi.storage import LocalStorage
+from stedi.local import LocalStorage
 
 def half_written(storage, path, data):
     file = storage.local(path)

@@ -13,7 +13,7 @@ from parity.report.junit import junit
 from parity.report.markdown import markdown
 from parity.report.page import page
 from parity.report.terminal import print_report
-from stedi.storage import LocalStorage
+from stedi.local import LocalStorage
 
 __all__ = ["FILES", "Report", "document", "junit", "markdown", "page", "print_report", "write_reports"]
 

@@ -12,7 +12,8 @@ from stedi.errors import UsageError
 from stedi.glue.aws import Aws
 from stedi.glue.names import Lake
 from stedi.listing import list_feed
-from stedi.storage import LocalStorage, faults, open_storage
+from stedi.local import LocalStorage
+from stedi.storage import faults, open_storage
 
 __all__ = ["landing_files", "look", "put"]
 

@@ -23,7 +23,7 @@ from xml.etree import ElementTree as ET
 import botocore.session  # type: ignore[import-untyped]
 from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from botocore.httpsession import get_cert_path  # type: ignore[import-untyped]
 from botocore.parsers import create_parser  # type: ignore[import-untyped]
 from botocore.response import StreamingBody  # type: ignore[import-untyped]
@@ -31,6 +31,7 @@ from botocore.utils import get_environ_proxies  # type: ignore[import-untyped]
 from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 
 from stedi import __version__
+from stedi.errors import EnvironmentFault
 from stedi.s3.errors import FAILURES, REDIRECTS, code_of, is_transient
 
 __all__ = ["AT_ONCE", "Answer", "Connection", "connect", "persistent"]
@@ -223,10 +224,17 @@ class Connection:
 
 def connect() -> Connection:
     """Return a connection under the settings of the environment; one serves all who have the same."""
-    return _connect(READ_TIMEOUT, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+    try:
+        return _connect(READ_TIMEOUT, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+    except ValueError as error:
+        if isinstance(error, BotoCoreError):
+            raise
+        # not shown: there may be a password in it
+        fix = "write AWS_ENDPOINT_URL with its scheme, as http://localhost:9000"
+        raise EnvironmentFault("the endpoint that is set for S3 is no URL", fix=fix) from None
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=2)  # each keeps its connections open
 def _connect(read_timeout: float, _: tuple[tuple[str, str], ...]) -> Connection:
     return Connection(read_timeout)
 

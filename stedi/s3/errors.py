@@ -13,10 +13,13 @@ import urllib3.exceptions
 from botocore.exceptions import (  # type: ignore[import-untyped]
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
     HTTPClientError,
     IncompleteReadError,
+    InvalidConfigError,
     InvalidRegionError,
     NoCredentialsError,
     NoRegionError,
@@ -100,30 +103,40 @@ def is_transient(error: BaseException) -> bool:
 
 
 @contextlib.contextmanager
-def explained(what: str, lake: str) -> Iterator[None]:
+def explained(what: str, lake: str, service: str = "S3") -> Iterator[None]:
     """Turn what botocore and the network raise in a block into an EnvironmentFault that names `what` and the fix."""
     try:
         yield
     except StediError:
         raise
     except FAILURES as error:
-        said, fix = meaning(error)
+        said, fix = meaning(error, service)
         # what S3 writes into an answer may repeat what it was sent, so no trace shows it
         shown = None if isinstance(error, ClientError | ResponseParserError) else error
         raise EnvironmentFault(f"{what}: {said}", fix=fix.replace("{lake}", lake)) from shown
 
 
 _LATER = "{again}"
-_AGAIN_FIX = "the old tables stand; run the command again when the network or S3 is well"
+_AGAIN_FIX = "run the command again when the network or S3 is well"
 _DOCTOR = "`stedi doctor --lake {lake}` says who you are and what you may do"
 NO_BUCKET_FIX = "correct its name, or make it with `aws s3 mb`"
-_QUIET_FIX = "run the command again when nothing writes there; nothing was published"
+_QUIET_FIX = "run the command again when nothing writes there"
 
 _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str, str], ...] = (
     (
         (NoCredentialsError, PartialCredentialsError),
         "no AWS credentials were found",
         f"aws configure sso, or set AWS_PROFILE; {_DOCTOR}",
+    ),
+    (
+        ConfigParseError,
+        "the AWS configuration cannot be read",
+        "correct the file: ~/.aws/config, or the one that AWS_CONFIG_FILE names",
+    ),
+    (
+        (InvalidConfigError, CredentialRetrievalError),
+        "the AWS credentials that are configured cannot be had",
+        "see what `aws sts get-caller-identity` says, and correct the profile",
     ),
     (ProfileNotFound, "the profile that AWS_PROFILE names is not in the AWS configuration", "correct AWS_PROFILE"),
     (
@@ -164,22 +177,35 @@ _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], st
 )
 """What errors that are no answers of S3 mean, and what to do; the first that fits."""
 
-_NEEDED = "s3:ListBucket on the bucket, s3:GetObject, s3:PutObject and s3:DeleteObject on its objects"
+_NEEDED = {
+    "HeadBucket": "s3:ListBucket on the bucket",
+    "ListObjectsV2": "s3:ListBucket on the bucket",
+    "ListMultipartUploads": "s3:ListBucketMultipartUploads on the bucket",
+    "ListObjectVersions": "s3:ListBucketVersions on the bucket",
+    # without s3:ListBucket S3 does not say of an object that it is not there
+    "HeadObject": "s3:GetObject on its objects and s3:ListBucket on the bucket",
+    "GetObject": "s3:GetObject on its objects and s3:ListBucket on the bucket",
+    "CopyObject": "s3:GetObject and s3:PutObject on its objects",
+    "DeleteObject": "s3:DeleteObject on its objects",
+    "DeleteObjects": "s3:DeleteObject on its objects",
+    "AbortMultipartUpload": "s3:AbortMultipartUpload on its objects",
+}
+"""What an operation needs to be allowed; those that are not here put an object."""
 
 _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
     (
         frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled", "AccountProblem"}),
         "access denied",
-        f"give this identity {_NEEDED}; {_DOCTOR}",
+        f"give this identity {{needed}}, and a KMS key's use where one encrypts them; {_DOCTOR}",
     ),
     (
         frozenset({"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}),
         "the credentials have expired",
-        "renew them (as with aws sso login) and run the command again; the old tables stand",
+        "renew them (as with aws sso login) and run the command again",
     ),
     (
         frozenset({"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "AuthFailure"}),
-        "S3 does not accept these credentials",
+        "{service} does not accept these credentials",
         f"correct them; {_DOCTOR}",
     ),
     (
@@ -189,6 +215,7 @@ _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
     ),
     (frozenset({"RequestTimeTooSkewed"}), "the clock of this machine is wrong", "set the clock of this machine"),
     (frozenset({"NoSuchBucket"}), "there is no such bucket", NO_BUCKET_FIX),
+    (frozenset({"InvalidBucketName"}), "is no name of a bucket", NO_BUCKET_FIX),
     (frozenset({"PreconditionFailed", "412"}), "changed while it was read", _QUIET_FIX),
     (frozenset({"NoSuchKey", "404"}), "was removed while it was read", _QUIET_FIX),
 )
@@ -204,10 +231,12 @@ def meaning(error: BaseException, service: str = "S3", again: str = _AGAIN_FIX) 
 def _meaning(error: BaseException) -> tuple[str, str]:
     if isinstance(error, ClientError):
         code = code_of(error)
-        refused = ("S3 refuses at every attempt", _LATER) if is_transient(error) else ("S3 refuses", _DOCTOR)
+        passing = is_transient(error)
+        refused = ("{service} refuses at every attempt", _LATER) if passing else ("{service} refuses", _DOCTOR)
         said, fix = next(((said, fix) for codes, said, fix in _CODES if code in codes), refused)
         if code in REDIRECTS and (region := _region(error)):
             said, fix = f"{said}, {region}", f"set AWS_REGION={region}"
+        fix = fix.replace("{needed}", _NEEDED.get(error.operation_name, "s3:PutObject on its objects"))
         return f"{said} ({code})", fix
     if isinstance(error, IncompleteReadError):
         error = Torn(f"{error.kwargs['actual_bytes']:,} bytes of {int(error.kwargs['expected_bytes']):,}")
@@ -217,7 +246,8 @@ def _meaning(error: BaseException) -> tuple[str, str]:
         if isinstance(error, kinds):
             return said, fix
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror, "see that the place is right"
+        named = f"{error.filename}: " if error.filename else ""
+        return f"{named}{error.strerror}", "see that the place is right"
     return f"does not work ({type(error).__name__})", _DOCTOR
 
 

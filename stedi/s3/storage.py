@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -41,6 +42,7 @@ _DELETED_AT_ONCE = 1000
 _UNSAID = ("400", "403", "301")
 """What a HEAD is refused with: its answer has no body that says why, that of another request has."""
 
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,253}[A-Za-z0-9]")  # old ones may have capitals and be that long
 _TYPES = {".json": "application/json", ".parquet": "application/vnd.apache.parquet"}
 
 
@@ -52,8 +54,9 @@ class S3Storage:
     def __init__(self, place: str, options: Options) -> None:
         bucket, _, prefix = place.partition("/")
         prefix = prefix.rstrip("/")
-        if not bucket or any(c in bucket for c in " ?#@:"):
-            raise UsageError(f"s3://{place}: names no bucket", fix="write s3://bucket or s3://bucket/prefix")
+        if not _BUCKET.fullmatch(bucket):
+            fix = "write s3://bucket or s3://bucket/prefix; of an access point its alias"
+            raise UsageError(f"s3://{place}: names no bucket", fix=fix)
         self.bucket = bucket
         self.uri = f"s3://{bucket}/{prefix}" if prefix else f"s3://{bucket}"
         self.options = options
@@ -115,7 +118,7 @@ class S3Storage:
 
     def _identity(self) -> str:
         try:
-            with self._explained("STS"):
+            with explained("STS", self.uri, "STS"):
                 return self._s3.identity()
         except EnvironmentFault as fault:
             return f"unknown; {fault.message}"
@@ -163,7 +166,7 @@ class S3Storage:
         places = {e: self.cache.place(endpoint, self.bucket, root + e.path, e.version) for e in entries}
         missing = [(entry, place) for entry, place in places.items() if not self.cache.use(place, entry.size)]
         if missing:
-            self.cache.make_room(sum(entry.size for entry, _ in missing), keep=set(places.values()))
+            self.cache.make_room(sum(entry.size for entry, _ in missing))
             Fetch(self._get, lambda path: self._explained(f"{self.uri}/{path}"), self.cache, fetched)(missing)
         return {entry.path: place for entry, place in places.items()}
 

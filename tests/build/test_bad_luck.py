@@ -20,10 +20,11 @@ import pytest
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError
+from stedi.local import LocalStorage
 from stedi.publish import JOURNAL, LOCK
 from stedi.sample import write_sample
 from stedi.stages import AUDITS, STAGES, SqlFile
-from stedi.storage import LocalStorage, open_storage
+from stedi.storage import open_storage
 
 Answer = tuple[int, str, str]
 Content = dict[str, tuple[str, list[str]]]

@@ -13,10 +13,10 @@ import pytest
 
 from stedi.build import build
 from stedi.contracts import TABLES
+from stedi.local import LocalStorage
 from stedi.manifest import MANIFEST
 from stedi.publish import JOURNAL
 from stedi.stages import STAGES, SqlFile
-from stedi.storage import LocalStorage
 
 Answer = tuple[int, str, str]
 PERSONAL = ("customerName", "email", "phone", "birthDay")

@@ -12,9 +12,10 @@ import pytest
 from stedi.build import build
 from stedi.errors import EnvironmentFault, StediError
 from stedi.lake import Lake
+from stedi.local import LocalStorage
 from stedi.manifest import MANIFEST, Manifest
 from stedi.publish import JOURNAL, STAGING, needs_recovery, publish, recover
-from stedi.storage import LocalStorage, open_storage
+from stedi.storage import open_storage
 from stedi.verify import verify
 
 Answer = tuple[int, str, str]

@@ -14,7 +14,8 @@ from stedi.build import build
 from stedi.contracts import FEEDS
 from stedi.errors import EnvironmentFault, LakeBusy, UsageError
 from stedi.listing import list_feed
-from stedi.storage import Entry, LocalStorage, open_storage
+from stedi.local import LocalStorage
+from stedi.storage import Entry, open_storage
 
 
 @pytest.fixture
@@ -262,7 +263,7 @@ def test_a_holder_whose_name_cannot_be_read(storage: LocalStorage, content: byte
             pytest.fail("two hold it")
 
 
-@pytest.mark.parametrize("uri", ["https://example.com", "gs://x"])
+@pytest.mark.parametrize("uri", ["https://example.com", "gs://x", "s3:/bucket/x", "S3:bucket", "arn:aws:s3:::bucket"])
 def test_other_places_are_refused(uri: str) -> None:
     with pytest.raises(UsageError, match="neither a folder nor on S3"):
         open_storage(uri)

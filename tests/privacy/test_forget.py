@@ -19,10 +19,11 @@ from stedi.build import build
 from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError, UsageError
 from stedi.forget import Forgetting, forget
 from stedi.lake import Lake
+from stedi.local import LocalStorage
 from stedi.manifest import MANIFEST, Manifest
 from stedi.publish import ERASING, JOURNAL, LOCK
 from stedi.settings import bundled_sample
-from stedi.storage import LocalStorage, open_storage
+from stedi.storage import open_storage
 from stedi.tombstones import KEY, TOMBSTONES
 from stedi.verify import verify
 

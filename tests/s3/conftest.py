@@ -145,8 +145,8 @@ def lake(s3: Bucket, worlds: Worlds, tmp_path: Path) -> Lakehouse:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the product try again at once, and wait for S3 a second only."""
+    """Have the product try again at once, and wait for S3 some seconds only."""
     from stedi.s3 import connection
 
     monkeypatch.setattr(connection, "BACKOFF", 0.001)
-    monkeypatch.setattr(connection, "READ_TIMEOUT", 0.7)
+    monkeypatch.setattr(connection, "READ_TIMEOUT", 10.0)

@@ -243,9 +243,12 @@ def test_more_objects_than_a_listing_shows(s3: Bucket, landing: Path, stedi: Com
     # what is left alone is listed too; the one to read comes after it
     s3.put_many({f"accelerometer/landing/_left/{n}": b"" for n in range(1000)})
     s3.put_many({"accelerometer/landing/last.json": readings})
-    code, out, _ = stedi("build", "--lake", s3.uri(), "--json")
+    code, out, err = stedi("build", "--lake", s3.uri(), "--json")
     assert code == 0
     assert json.loads(out)["tables"]["accelerometer_landing"]["rows"] == 9
+    # 20 of them are named
+    assert f"left alone, no landing files: 980 more, as {s3.uri()}/accelerometer/landing/_left/" in err
+    assert err.count("left alone") == 21
     s3.proxy.clear()
     assert "nothing changed" in stedi("build", "--lake", s3.uri())[1]
     pages = [request for request in s3.requests("LIST") if request.query["prefix"] == "accelerometer/landing/"]
@@ -349,7 +352,7 @@ def test_what_is_written_elsewhere_in_the_bucket_meanwhile_does_not_matter(
     assert stedi("build", "--lake", s3.uri("a"))[0] == 0
 
 
-@pytest.mark.parametrize("uri", ["s3://", "s3:///lake", "s3://b?x/lake", "S3://"])
+@pytest.mark.parametrize("uri", ["s3://", "s3:///lake", "s3://b?x/lake", "S3://", "s3://no bucket", "s3://b\nb"])
 def test_what_names_no_bucket_is_wrong_usage(aws: None, stedi: Command, uri: str) -> None:
     for command in (["build", "--landing", uri], ["build", "--lake", uri], ["verify", "--lake", uri]):
         code, out, err = stedi(*command)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING
 import pytest
 from s3.faults import cut, stall
 from s3.proxy import Fault, on
+
+from stedi.cache import Cache
 
 if TYPE_CHECKING:
     from s3.bucket import Bucket
@@ -45,7 +48,8 @@ def fetched(s3: Bucket) -> list[str]:
 
 def objects(cache: Path) -> dict[Path, int]:
     """Return the objects in the cache and their sizes."""
-    return {file: file.stat().st_size for file in cache.rglob("*") if file.is_file()}
+    files = [file for file in cache.rglob("*") if file.is_file() and file.parent.name != ".users"]
+    return {file: file.stat().st_size for file in files}
 
 
 def test_an_object_that_has_not_changed_is_never_fetched_again(source: Bucket, stedi: Command, landing: Path) -> None:
@@ -71,7 +75,10 @@ def test_one_content_under_two_keys_or_in_two_buckets_is_two_objects(
     other.upload(landing)
     for bucket in (source, other):
         assert stedi("build", "--landing", bucket.uri(), "--lake", bucket.name)[0] == 0
-    assert {folder.name for folder in cache.iterdir() if folder.name != "made"} == {source.name, other.name}
+    assert {folder.name for folder in cache.iterdir() if folder.name not in ("made", ".users")} == {
+        source.name,
+        other.name,
+    }
     assert len(objects(cache)) == 6
 
 
@@ -150,9 +157,35 @@ def test_what_was_used_longest_ago_makes_room(source: Bucket, landing: Path, ste
     assert fetched(source) == []
     build("b", 2 * size)
     assert len(fetched(source)) == 3
-    # smaller than what one build needs: it is built nevertheless
-    build("a", size // 2)
+    # smaller than what one build needs, of which each feed is fetched by itself: it is built nevertheless
+    assert stedi("cache", "clear")[0] == 0
+    build("a", 1)
     assert stedi("verify", "--lake", "a")[0] == 0
+
+
+def test_what_somebody_may_be_reading_stays(tmp_path: Path) -> None:
+    def put(cache: Cache, key: str) -> Path:
+        place = cache.place("http://s3", "bucket", key, "etag")
+        assert not cache.use(place, 8)
+        with cache.filling(place) as filling:
+            filling.write(b"8 bytes.", 0)
+        return place
+
+    reader, writer = Cache(tmp_path, 10), Cache(tmp_path, 10)
+    read = put(reader, "a.json")
+    writer.make_room(8)
+    assert read.exists()
+    # one that was killed left its mark
+    dead = tmp_path / ".users" / ("0" * 16)
+    dead.touch()
+    os.utime(dead, (0, 0))
+    del reader
+    gc.collect()
+    os.utime(read, (1, 1))
+    own = put(writer, "b.json")
+    writer.make_room(8)
+    assert (read.exists(), own.exists()) == (False, True)
+    assert len(list((tmp_path / ".users").iterdir())) == 1
 
 
 @pytest.mark.parametrize("size", ["", "x", "-1GB", "1PB"])

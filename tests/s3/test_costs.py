@@ -45,6 +45,7 @@ def test_what_commands_cost_is_what_the_page_says(s3: Bucket, stedi: Command) ->
         "`stedi build --force`, cache filled": ["build", "--force"],
         "`stedi verify`": ["verify"],
         "`stedi query` of one table": ["query", QUERY],
+        "`stedi doctor`": ["doctor"],
     }
     found = {}
     for what, words in commands.items():

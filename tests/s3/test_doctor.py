@@ -45,15 +45,19 @@ def test_who_one_is_and_what_one_may_do(s3: Bucket, landing: Path, stedi: Comman
     assert found["S3 identity"]["found"].startswith("arn:aws:sts::123456789012:user/")
     assert s3.name in found["S3 bucket"]["found"]
     assert f"may list {s3.uri('lake')}, which holds objects" in found["S3 access"]["found"]
-    assert [str(request) for request in s3.requests("HEAD") if not request.key] == [f"HEAD /{s3.name}"]
-    assert s3.requests("LIST")[0].query["prefix"] == "lake/"
+    # one HEAD and one LIST say who may do what; the others what the lake is
+    assert [str(request) for request in s3.requests("HEAD")] == [f"HEAD /{s3.name}"]
+    listed = [request.query["prefix"] for request in s3.requests("LIST")]
+    assert listed[:2] == ["lake/", "lake/_stedi/"]
+    assert sorted(listed[2:]) == [f"lake/{feed}/landing/" for feed in ("accelerometer", "customer", "step_trainer")]
+    assert [request.key for request in s3.requests("GET")] == ["lake/_stedi/manifest.json"]
     assert [str(request) for request in s3.requests() if request.changes] == []
 
 
 @pytest.mark.parametrize(
     ("refuse", "found", "fix"),
     [
-        (answer(403, "AccessDenied"), "access denied (AccessDenied)", "s3:ListBucket on the bucket, s3:GetObject"),
+        (answer(403, "AccessDenied"), "access denied (AccessDenied)", "s3:ListBucket on the bucket"),
         (answer(400, "ExpiredToken"), "the credentials have expired (ExpiredToken)", "renew them"),
         (answer(403, "InvalidAccessKeyId"), "S3 does not accept these credentials", "correct them"),
         (answer(403, "RequestTimeTooSkewed"), "the clock of this machine is wrong", "set the clock"),
@@ -78,9 +82,21 @@ def test_what_is_refused_and_how_to_mend_it(
 
 
 def test_a_bucket_that_is_not_there(s3: Bucket, stedi: Command) -> None:
-    bucket = findings(stedi, f"s3://{s3.name}-not", 1)["S3 bucket"]
-    assert bucket["found"] == f"{s3.name}-not: there is no such bucket"
-    assert "aws s3 mb" in bucket["fix"]
+    found = findings(stedi, f"s3://{s3.name}-not", 1)
+    assert found["S3 bucket"]["found"] == f"{s3.name}-not: there is no such bucket"
+    assert "aws s3 mb" in found["S3 bucket"]["fix"]
+    # of a lake that cannot be seen nothing more is said
+    assert not {"stopped build", "lake lock", "landing"} & set(found)
+
+
+@pytest.mark.parametrize("command", ["build", "doctor"])
+def test_an_endpoint_that_is_no_url(s3: Bucket, stedi: Command, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "user:hidden@localhost:9000")
+    code, out, err = stedi(command, "--lake", s3.uri())
+    assert code != 0
+    assert "the endpoint that is set for S3 is no URL" in out + err
+    assert "Fix: write AWS_ENDPOINT_URL with its scheme" in err
+    assert "hidden" not in out + err
 
 
 def test_an_identity_that_cannot_be_told_is_no_problem(s3: Bucket, landing: Path, stedi: Command) -> None:

@@ -122,5 +122,5 @@ def test_credentials_are_named_by_kind_only(tmp_path: Path) -> None:
     assert "hidden" not in repr(found)
     by_name = {finding.what: finding for finding in found}
     assert by_name["AWS credentials"].found.startswith("access key in the environment, credentials file")
-    assert by_name["AWS endpoint"].found == "https://s3.local"
+    assert by_name["AWS endpoint"].found == "https://s3.local:9000"
     assert look(tmp_path, {"AWS_ENDPOINT_URL": "nonsense"})["AWS endpoint"].state == "problem"
