@@ -114,7 +114,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "timeout": SHARE,
         "price": SHARE,
     },
-    "glue run": {"timeout": SHARE, "start_timeout": SHARE, "json": FLAG},
+    "glue run": {"timeout": SHARE, "start_timeout": SHARE, "late_erased": FLAG, "json": FLAG},
     "glue infra": {
         "deploy": FLAG,
         "lake": PLACE,

@@ -94,10 +94,13 @@ HAS_KEY = """rf'[{{,]{WS}"{key}"{WS}:'"""
 HAS_VALUE = 'rf"{found}{WS}(?:{value}){WS}[,}}]"'
 
 
-def constants_text() -> Iterator[str]:
-    """Yield the constants of the rule that are the same for every feed, each as Python text."""
+def constants_text(feeds: Iterable[Table]) -> Iterator[str]:
+    """Yield the constants of the rule that some feeds are read with, each as Python text."""
     known: dict[str, str] = {}
+    kinds = {_kind(column) for feed in feeds for column in feed.columns}
     for name in ("EDGE", *rule.PARTS):
+        if name in _KINDS.values() and name not in kinds:
+            continue
         yield f"{name} = {_literal(PARTS[name], known)}"
         known[name] = PARTS[name]
     for name, text in (("BLANK_LINE", BLANK_LINE), ("TOO_LONG", TOO_LONG), ("FLAT", FLAT)):
@@ -119,8 +122,11 @@ def refused_text(feed: Table) -> Iterator[tuple[str, str, str]]:
         yield f'"bad_type:{column.name}"', key, f'has("{column.name}", f"{{{_kind(column)}}}|null")'
 
 
+_KINDS = {"VARCHAR": "TEXT", "BIGINT": "INTEGER", "DOUBLE": "DOUBLE"}
+
+
 def _kind(column: Column) -> str:
-    return {"VARCHAR": "TEXT", "BIGINT": "INTEGER", "DOUBLE": "DOUBLE"}[column.type]
+    return _KINDS[column.type]
 
 
 def _literal(expression: str, known: Mapping[str, str], at: re.Pattern[str] | None = None) -> str:

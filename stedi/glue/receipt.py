@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from stedi.contracts import TABLES
-from stedi.errors import UsageError
+from stedi.errors import EnvironmentFault, UsageError
 from stedi.storage import faults
 
 __all__ = ["FORMAT", "SAME", "Receipt", "digests"]
@@ -25,7 +25,7 @@ SAME = "same"
 """The verdict of a run, and of a table, without a difference."""
 
 _LARGEST = 1_000_000
-_AGAIN = "`stedi parity run` writes one for the scripts as they are now"
+_AGAIN = "`stedi parity run --report DIR` writes DIR/receipt.json for the scripts as they are now"
 
 
 def digests(scripts: Mapping[str, str]) -> dict[str, str]:
@@ -55,6 +55,8 @@ class Receipt:
     @staticmethod
     def load(path: str | os.PathLike[str]) -> Receipt:
         """Read a receipt. EnvironmentFault where the file cannot be read, UsageError where it is no receipt."""
+        if not Path(path).exists():
+            raise EnvironmentFault(f"{os.fspath(path)}: there is no such receipt", fix=_AGAIN)
         with faults(f"cannot read {os.fspath(path)}"), Path(path).open("rb") as file:
             data = file.read(_LARGEST)
         try:

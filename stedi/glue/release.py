@@ -172,7 +172,9 @@ class _Made:
         self.add("job", name, there is not None, why)
         told = {**((there or {}).get("DefaultArguments") or {}), **job["DefaultArguments"]}
         if "pseudonym_key" in jobs.parameters_of(name) and jobs.ARGUMENTS["pseudonym_key"] not in told:
-            self.notes.append(f"job {name}: is told no key, so the pseudonyms are others in every run, of a random one")
+            self.notes.append(
+                f"job {name}: has no key of the pseudonyms, so each run makes others; --pseudonym-key-path names one"
+            )
 
 
 def merged_table(there: Mapping[str, Any] | None, table: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from stedi.errors import EnvironmentFault, UsageError
+from stedi.errors import EnvironmentFault, Refused, UsageError
 from stedi.glue.aws import Aws, is_passing
 from stedi.glue.jobs import dag
 from stedi.masking import scrub
 from stedi.settings import nearest
+from stedi.tombstones import TOMBSTONES
 
 __all__ = ["NOT_YET", "SUCCEEDED", "Run", "chosen", "deployed", "follow", "look", "start", "stop"]
 
@@ -90,16 +91,22 @@ def follow(
     *,
     timeout: float = TIMEOUT,
     start_timeout: float = START_TIMEOUT,
+    late_erased: bool = False,
     told: Told = lambda _: None,
+    noted: Callable[[str], object] = lambda _: None,
     interrupted: Callable[[list[Run]], object] = lambda _: None,
 ) -> list[Run]:
     """Start jobs in their order and return how each run ended; jobs after one that did not succeed are not started.
 
-    `told` hears of every change of a run's state; `interrupted` of the runs that go on when Ctrl-C ends this. Then they
-    do so in AWS, unless it stops them. EnvironmentFault where a job is not there, or where runs were stopped because
-    they took too long.
+    `told` hears of every change of a run's state, `noted` of what is worth knowing before; `interrupted` of the runs
+    that go on when Ctrl-C ends this. Then they do so in AWS, unless it stops them. EnvironmentFault where a job is not
+    there, or where runs were stopped because they took too long; Refused where customers are forgotten in the lake,
+    unless what has landed of them since was erased (`late_erased`).
     """
-    follower = _Follower(aws, jobs, deployed(aws, jobs), told)
+    described = deployed(aws, jobs)
+    if not late_erased:
+        _see_tombstones(aws, described, noted)
+    follower = _Follower(aws, jobs, described, told)
     started, pause = 0, POLL
     try:
         while follower.step(start_timeout):
@@ -112,6 +119,10 @@ def follow(
     except KeyboardInterrupt:
         if going := follower.going():
             interrupted(going)
+        raise
+    except EnvironmentFault as fault:
+        if going := follower.going():
+            fault.fix += f"; in AWS goes on: {', '.join(f'{run.job} ({run.id})' for run in going)}"
         raise
     return follower.runs
 
@@ -148,7 +159,6 @@ def look(aws: Aws, run: Run) -> bool:
         now = time.monotonic()
         run.silent_since = run.silent_since or now
         if not is_passing(fault) or now - run.silent_since > PATIENCE:
-            fault.fix += f"; the run goes on in AWS: {run.id}"
             raise
         return False
     run.silent_since = None
@@ -163,6 +173,27 @@ def stop(aws: Aws, runs: Sequence[Run]) -> None:
     """Stop runs; one that has just ended is no error."""
     for run in runs:
         aws.call("glue", "batch_stop_job_run", f"job {run.job}", JobName=run.job, JobRunIds=[run.id])
+
+
+def _see_tombstones(aws: Aws, described: Mapping[str, Mapping[str, Any]], noted: Callable[[str], object]) -> None:
+    """Raise Refused where customers are forgotten in a lake that jobs work on: the jobs know no tombstones."""
+    lakes = {str((job.get("DefaultArguments") or {}).get("--LAKE", "")).rstrip("/") for job in described.values()}
+    for lake in sorted(lakes - {""}):
+        uri = f"{lake}/{TOMBSTONES}"
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        try:
+            found = aws.find("s3", "head_object", uri, Bucket=bucket, Key=key)
+        except EnvironmentFault as fault:
+            if "access denied" not in fault.message:
+                raise
+            noted(f"{uri}: cannot be looked at, so whether customers are forgotten in this lake is not known")
+            continue
+        if found is not None:
+            raise Refused(
+                f"{lake}: not run; customers are forgotten in this lake, and the jobs would let back what landed since",
+                problems=[],
+                fix=f"`stedi privacy forget --late --lake {lake} --yes` erases that; then run them with --late-erased",
+            )
 
 
 class _Follower:
@@ -219,7 +250,12 @@ class _Follower:
     def _stopped(self, what: str, fix: str) -> EnvironmentFault:
         """Stop the runs that go on, and return the error that says so."""
         going = self.going()
-        stop(self._aws, going)
+        try:
+            stop(self._aws, going)
+        except EnvironmentFault as fault:
+            return EnvironmentFault(f"{what}, and not stopped: {fault.message}", fix=fault.fix)
+        for run in going:
+            run.state = "STOPPED"
         return EnvironmentFault(f"{what}; stopped {', '.join(run.id for run in going)}", fix=fix)
 
 

@@ -24,7 +24,7 @@ def states(folder: Path, scripts: Mapping[str, str]) -> dict[str, State]:
         there = _read(folder / name)
         found[name] = "new" if there is None else "same" if there == text else "changed"
     with faults(f"cannot read {folder}"):
-        others = sorted(file.name for file in folder.glob("*.py") if file.name not in scripts)
+        others = sorted(file.name for file in folder.glob("*.py") if file.name not in scripts and file.is_file())
     return found | {name: "left over" for name in others if MARK in (_read(folder / name) or "")}
 
 

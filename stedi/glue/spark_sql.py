@@ -10,6 +10,7 @@ from itertools import takewhile
 
 import sqlglot
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 from sqlglot.tokenizer_core import TokenType
 
 from stedi.glue.portability import check
@@ -88,17 +89,38 @@ def _cut(text: str) -> tuple[list[str], str]:
 def transpiled(sql: str, query: exp.Query) -> str:
     """Return SQL of DuckDB and its parsed query as Spark SQL, with its comments.
 
-    It is what sqlglot makes of it. Where that differs from the file only in how Spark spells some words, the file's own
-    lines are kept, since they are written to be read.
+    It is what sqlglot makes of it. Where the file has the same words, but for how Spark spells some, its own lines are
+    kept, since they are written to be read.
     """
     generated = query.sql(
         "spark", pretty=True, indent=4, pad=4, normalize_functions="lower", comments=False, max_text_width=_WIDTH
     )
     respelled = _respelled(sql)
-    if sqlglot.parse_one(respelled, dialect="spark") == sqlglot.parse_one(generated, dialect="spark"):
+    if _is_same(respelled, generated):
         return respelled
     header = takewhile(lambda line: line.startswith("--"), sql.splitlines())
     return "\n".join([*header, _lower(generated)]) + "\n"
+
+
+def _is_same(text: str, other: str) -> bool:
+    """Return whether two texts of Spark SQL have the same tree and words, in places that the tree leaves open.
+
+    The tree alone does not tell: `isnull`, `::` and a comma too many stand in none. Brackets and where a `not` stands
+    are for the tree to tell.
+    """
+    try:
+        return _words(text) == _words(other) and (
+            sqlglot.parse_one(text, dialect="spark") == sqlglot.parse_one(other, dialect="spark")
+        )
+    except SqlglotError:
+        return False
+
+
+def _words(text: str) -> Counter[str]:
+    """Return the words of a text, as they are written, with how often each stands there."""
+    words = Counter(text[token.start : token.end + 1].lower() for token in sqlglot.tokenize(text, dialect="spark"))
+    del words["("], words[")"]
+    return words
 
 
 def _respelled(text: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from glue.cloud import Cloud, refuse
 from glue.cloud import stack as moto_stack
@@ -33,6 +35,13 @@ def parameters(client: Client) -> dict[str, str]:
 
 def stacks(client: Client) -> list[str]:
     return [found["StackName"] for found in client("cloudformation").describe_stacks()["Stacks"]]
+
+
+def change_nothing(exchange: Exchange) -> None:
+    """Describe a change set without the changes in it, as one of outputs alone is."""
+    with exchange.ask() as response:
+        answer = re.sub(rb"<Changes>.*</Changes>", b"<Changes/>", response.read(), flags=re.DOTALL)
+    exchange.answer(200, {"Content-Type": "application/xml"}, answer)
 
 
 def make_jobs(client: Client) -> None:
@@ -94,6 +103,25 @@ def test_what_is_not_confirmed_is_not_done(stedi: Stedi, cloud: Cloud, client: C
     assert "--yes" in err
     assert stacks(client) == []
     assert client("s3").list_buckets()["Buckets"] == []
+
+
+def test_ctrl_c_at_the_question_is_a_no(
+    stedi: Stedi, cloud: Cloud, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: str) -> bool:
+        raise click.Abort
+
+    monkeypatch.setattr("stedi.cli.glue.infra._confirmed", interrupted)
+    assert stedi(*DEPLOY)[0] == 130
+    assert stacks(client) == []
+
+
+def test_a_change_of_no_resource_is_shown_as_one(stedi: Stedi, cloud: Cloud) -> None:
+    assert stedi(*DEPLOY, "--yes")[0] == 0
+    cloud.on("cloudformation:DescribeChangeSet", change_nothing)
+    code, out, _ = stedi(*DEPLOY, "--schedule", "cron(0 3 * * ? *)", "--yes")
+    assert code == 0
+    assert out.startswith("stack stedi: no resource changes, only what the stack says of itself\n")
 
 
 def test_a_stack_that_is_there_is_kept_where_a_change_is_not_confirmed(

@@ -120,6 +120,10 @@ REFUSED = {
     "a.user in (select c.email from customer_trusted as c)": "where it would be NULL",
     "a.x > 0 and not a.user in (select c.email from customer_trusted as c)": "where it would be NULL",
     "greatest(a.timestamp, 1)": "not proven",
+    "a.x / 'no number'": "divides by VARCHAR",
+    "lag(a.user, a.timestamp) over (order by a.user)": "written out",
+    "count(distinct a.user) over (partition by a.timestamp)": "no distinct in a window",
+    "'${env:HOME}'": "value of a setting",
 }
 """By expression: a part of the reason. What engines are known to read differently, row by row."""
 
@@ -139,6 +143,8 @@ QUERIES = {
     "select a.user from accelerometer_trusted as a positional join customer_trusted as c": "joins",
     "select a.user from accelerometer_trusted as a join customer_trusted as c using (email)": "after on",
     "select a.user from accelerometer_trusted as a, customer_trusted as c": "cross join",
+    "select a.user from accelerometer_trusted as a outer join customer_trusted as c on a.user = c.email": "not proven",
+    "select a.user from accelerometer_trusted as a where a.x > 0 -- \\\n and a.y > 0": "next line",
     "select a.user from nowhere as a": "no table",
     "select a.user from 'file.json' as a": "no table",
     "select a.user from range(3) as a": "does not have it",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,10 @@ def script_of(feed: Table) -> str:
 
 
 def test_the_scripts_are_as_reviewed() -> None:
-    drift = scripts.drift(GOLDEN, render())
+    began = time.process_time()
+    rendered = render()
+    assert time.process_time() - began < 1, "seconds that all of them may take"
+    drift = scripts.drift(GOLDEN, rendered)
     assert not drift, f"review this, then run `stedi glue render --out tests/golden/glue`\n{drift}"
 
 
@@ -175,3 +179,10 @@ def test_a_folder_that_cannot_be_is_a_fault(stedi: Callable[..., Answer]) -> Non
     code, _, err = stedi("glue", "render")
     assert code == 2
     assert "glue" in err
+
+
+@pytest.mark.parametrize("out", ["", "s3://bucket/jobs"])
+def test_a_folder_that_is_none_of_this_machine_is_refused(stedi: Callable[..., Answer], out: str) -> None:
+    code, _, err = stedi("glue", "render", "--out", out)
+    assert code == 2
+    assert "is no folder of this machine" in err

@@ -18,6 +18,7 @@ from glue.cloud import Call, Cloud, glue, refuse
 
 from stedi.glue.jobs import dag, definition
 from stedi.glue.names import lake
+from stedi.tombstones import TOMBSTONES
 
 if TYPE_CHECKING:
     from s3.proxy import Exchange
@@ -91,9 +92,9 @@ def test_every_job_runs_after_those_it_reads(stedi: Stedi, released: Cloud, prog
     order = [line.split(": ") for line in err.splitlines()]
     for job, before in JOBS.items():
         begin = order.index([job, "starting"])
-        assert all(order.index([upstream, "succeeded"]) < begin for upstream in before)
+        assert all(order.index([upstream, "succeeded after 123 s"]) < begin for upstream in before)
         states = [state for name, state in order if name == job]
-        assert states == ["starting", "running", "succeeded"]
+        assert states == ["starting", "running", "succeeded after 123 s"]
     assert out.count("succeeded") == len(JOBS)
     assert "DPU-hours" in out
 
@@ -106,7 +107,7 @@ def test_jobs_that_do_not_depend_on_each_other_run_side_by_side(
     assert code == 0
     lines = err.splitlines()
     begins = [lines.index(f"{job}: starting") for job in APART]
-    assert max(begins) < min(lines.index(f"{job}: succeeded") for job in APART)
+    assert max(begins) < min(lines.index(f"{job}: succeeded after 123 s") for job in APART)
 
 
 def test_only_the_named_jobs_run(stedi: Stedi, released: Cloud) -> None:
@@ -231,7 +232,7 @@ def test_silence_without_end_is_told(stedi: Stedi, released: Cloud, monkeypatch:
     code, _, err = stedi("glue", "run", FIRST)
     assert code == 2
     assert "glue:GetJobRun fails at every attempt (InternalServiceException)" in err
-    assert "the run goes on in AWS: jr_" in err
+    assert f"in AWS goes on: {FIRST} (jr_" in err
 
 
 @pytest.mark.parametrize("action", ["BatchGetJobs", "StartJobRun", "GetJobRun"])
@@ -240,7 +241,55 @@ def test_access_denied_names_the_call(stedi: Stedi, released: Cloud, action: str
     code, _, err = stedi("glue", "run", FIRST)
     assert code == 2
     assert f"access denied to glue:{action} (AccessDeniedException)" in err
-    assert ("the run goes on in AWS: jr_" in err) == (action == "GetJobRun")
+    assert (f"in AWS goes on: {FIRST} (jr_" in err) == (action == "GetJobRun")
+
+
+def test_what_goes_on_beside_a_job_that_cannot_be_started_is_told(
+    stedi: Stedi, released: Cloud, progression: Callable[..., None]
+) -> None:
+    progression(progression="manual", times=1_000_000)
+    released.on("glue:GetJobRun", ends("SUCCEEDED"), where=lambda call: call.sent["JobName"] not in APART, times=None)
+    released.on("glue:StartJobRun", refuse("AccessDeniedException"), where=of(APART[1]))
+    code, _, err = stedi("glue", "run", *APART)
+    assert code == 2
+    assert f"job {APART[1]}: access denied to glue:StartJobRun" in err
+    [run] = glue().jobs[APART[0]].job_runs
+    assert f"in AWS goes on: {APART[0]} ({run.job_run_id})" in err
+
+
+def test_a_run_that_cannot_be_stopped_is_told(stedi: Stedi, released: Cloud, progression: Callable[..., None]) -> None:
+    progression(progression="manual", times=1_000_000)
+    released.on("glue:BatchStopJobRun", refuse("AccessDeniedException"))
+    code, _, err = stedi("glue", "run", "--timeout", "0.005")
+    assert code == 2
+    assert f"{FIRST}: not done after 0.005 minutes, and not stopped: job {FIRST}: access denied to glue:Batch" in err
+    assert f"in AWS goes on: {FIRST} (jr_" in err
+
+
+@pytest.fixture
+def forgotten(released: Cloud, client: Client) -> Cloud:
+    client("s3").put_object(Bucket="my-bucket", Key=f"stedi/{TOMBSTONES}", Body=b"{}")
+    return released
+
+
+def test_a_lake_in_which_customers_are_forgotten_is_not_run(stedi: Stedi, forgotten: Cloud) -> None:
+    code, _, err = stedi("glue", "run")
+    assert code == 1
+    assert f"Error: {LAKE}: not run; customers are forgotten in this lake" in err
+    assert f"`stedi privacy forget --late --lake {LAKE} --yes`" in err
+    assert not forgotten.changes()
+
+
+def test_once_what_landed_late_is_erased_it_is_run(stedi: Stedi, forgotten: Cloud) -> None:
+    assert stedi("glue", "run", FIRST, "--late-erased")[0] == 0
+    assert started(forgotten) == [FIRST]
+
+
+def test_tombstones_that_may_not_be_looked_at_are_a_note(stedi: Stedi, released: Cloud) -> None:
+    released.on("s3:HeadObject", refuse("403", status=403), times=None)
+    code, _, err = stedi("glue", "run", FIRST)
+    assert code == 0
+    assert f"note: {LAKE}/{TOMBSTONES}: cannot be looked at" in err
 
 
 class Terminal:

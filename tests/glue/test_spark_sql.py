@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import duckdb
+import pytest
 import sqlglot
+from sqlglot import exp
 
-from stedi.glue.spark_sql import in_steps, spark_query
+from stedi.glue.spark_sql import in_steps, spark_query, transpiled
 from stedi.stages import STAGES
 
 TWICE = """-- t: a table.
@@ -60,3 +62,24 @@ def test_the_steps_of_a_query_on_one_line_are_found_too() -> None:
         for name, sql in query.steps.items():
             connection.execute(f"create view {name} as {sql}")
         assert connection.sql(query.sql).fetchall() == [(1,), (1,)]
+
+
+@pytest.mark.parametrize(
+    ("written", "spark"),
+    [
+        (r"'a\qb\%' || a.user", r"'a\\qb\\%' || a.user"),
+        ("'ends with \\'", r"'ends with \\'"),
+        ("a.timestamp::varchar", "cast(a.timestamp as string)"),
+        ("a.user isnull", "a.user is null"),
+        ("a.timestamp == 1", "a.timestamp = 1"),
+        ("row_number() over (order by a.user asc nulls first)", "row_number() over (order by a.user asc)"),
+        ('a."user"', "a.`user`"),
+        ("cast(a.timestamp // 2 as varchar)", "cast(a.timestamp div 2 as string)"),
+    ],
+)
+def test_what_only_duckdb_has_a_word_for_is_written_as_spark_has_it(written: str, spark: str) -> None:
+    sql = f"select {written} as v, from accelerometer_trusted as a"
+    query = sqlglot.parse_one(sql, dialect="duckdb")
+    assert isinstance(query, exp.Query)
+    found = " ".join(transpiled(sql, query).split())
+    assert found == f"select {spark} as v from accelerometer_trusted as a"

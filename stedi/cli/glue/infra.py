@@ -93,15 +93,24 @@ def _deploy(wanted: object, *, yes: bool, as_json: bool) -> None:
     change_set = stacks.prepare(aws, wanted)
     if not as_json:
         _show(change_set)
-    if change_set.arn and not yes and not _confirmed(change_set.stack):
-        stacks.discard(aws, change_set)
-        raise CheckFailed(f"stack {change_set.stack}: not deployed; nothing was changed", fix="say yes, or give --yes")
+    if change_set.arn and not yes:
+        wanted_so = False
+        try:
+            wanted_so = _confirmed(change_set.stack)
+        finally:
+            if not wanted_so:  # Ctrl-C at the question is a no, too
+                stacks.discard(aws, change_set)
+        if not wanted_so:
+            raise CheckFailed(
+                f"stack {change_set.stack}: not deployed; nothing was changed", fix="say yes, or give --yes"
+            )
     outputs = stacks.execute(aws, change_set, note)
     if as_json:
         document = asdict(change_set) | {"outputs": outputs}
         print_json({name: document[name] for name in ("stack", "is_new", "parameters", "changes", "outputs")})
         return
-    print_table(("output", "value"), [(name, shown(value)) for name, value in outputs.items()])
+    if outputs:
+        print_table(("output", "value"), [(name, shown(value)) for name, value in outputs.items()])
     if change_set.parameters["WithJobs"] == "false":
         print_lines("", "the workflow follows once the jobs are there: `stedi glue release`, then this command again")
 
@@ -109,6 +118,9 @@ def _deploy(wanted: object, *, yes: bool, as_json: bool) -> None:
 def _show(change_set: ChangeSet) -> None:
     if not change_set.arn:
         print_lines(f"stack {change_set.stack}: nothing to change", "")
+        return
+    if not change_set.changes:
+        print_lines(f"stack {change_set.stack}: no resource changes, only what the stack says of itself", "")
         return
     rows = [(c.action, c.resource, c.type, {"True": "yes"}.get(c.replacement, "")) for c in change_set.changes]
     print_table(("change", "resource", "type", "replaced"), rows)

@@ -147,8 +147,8 @@ def release(
                 "unchanged": plan.unchanged,
             }
         )
-    elif not dry_run:
-        print_lines(f"released to {place.uri}, for Glue {version}")
+    else:
+        print_lines("dry run, nothing was changed" if dry_run else f"released to {place.uri}, for Glue {version}")
     if gaps:
         _refuse(gaps)
 

@@ -8,7 +8,7 @@ import click
 
 from stedi.cli.options import as_json, folders, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown, write
-from stedi.errors import CheckFailed
+from stedi.errors import CheckFailed, UsageError
 
 __all__ = ["render"]
 
@@ -49,6 +49,11 @@ def render(*, out: str, glue: str, check: bool, as_json: bool) -> None:
     from stedi.glue import scripts
     from stedi.glue.render import render as render_scripts
 
+    if not out or "://" in out:
+        raise UsageError(
+            f"{out or 'nothing'}: is no folder of this machine",
+            fix="name one with --out; `stedi glue release` brings scripts to S3",
+        )
     folder, rendered = Path(out), render_scripts(glue)
     states = scripts.states(folder, rendered) if check else scripts.write(folder, rendered)
     drift = scripts.drift(folder, rendered) if check else ""

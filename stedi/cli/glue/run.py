@@ -59,13 +59,15 @@ Examples:
     show_default=True,
     help="Minutes that Glue has to get a run going.",
 )
+@option("--late-erased", is_flag=True, help="What has landed of forgotten customers is erased, so run.")
 @as_json
-def run(*, jobs: tuple[str, ...], timeout: float, start_timeout: float, as_json: bool) -> None:
+def run(*, jobs: tuple[str, ...], timeout: float, start_timeout: float, late_erased: bool, as_json: bool) -> None:
     """Run the released jobs in AWS, all or those named, and follow them.
 
     A job starts as soon as the jobs whose tables it reads have succeeded. After one that fails no other is started
     (exit 1, with what Glue says and where its log is); runs that take too long are stopped (exit 2). Ctrl-C asks
-    whether to stop the runs.
+    whether to stop the runs. Jobs know nothing of `stedi privacy forget`: where customers are forgotten in the lake,
+    run `stedi privacy forget --late` first, and say so with --late-erased.
     """
     from stedi.glue.aws import Aws
     from stedi.glue.run import SUCCEEDED, chosen, follow
@@ -76,7 +78,9 @@ def run(*, jobs: tuple[str, ...], timeout: float, start_timeout: float, as_json:
         wanted,
         timeout=timeout * 60,
         start_timeout=start_timeout * 60,
-        told=lambda run: note(f"{run.job}: {run.state.lower()}"),
+        late_erased=late_erased,
+        told=lambda run: note(f"{run.job}: {_state(run)}"),
+        noted=lambda text: note(f"note: {shown(text)}"),
         interrupted=lambda going: _interrupted(aws, going),
     )
     if as_json:
@@ -94,6 +98,10 @@ def run(*, jobs: tuple[str, ...], timeout: float, start_timeout: float, as_json:
             problems=[f"{run.job}: {run.state.lower()}: {shown(run.error)}\n    log: {run.log}" for run in failed],
             fix=f"see the log; `stedi glue run {' '.join(left)}` goes on from there",
         )
+
+
+def _state(run: Run) -> str:
+    return run.state.lower() if run.goes_on else f"{run.state.lower()} after {run.seconds:,.0f} s"
 
 
 def _succeeded(runs: list[Run]) -> set[str]:

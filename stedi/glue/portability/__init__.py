@@ -6,6 +6,8 @@ everything else. docs/glue.md lists what is allowed, tests/glue/test_portability
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
@@ -53,4 +55,13 @@ def _read(sql: str, table: Table) -> tuple[exp.Query | None, list[tuple[int, str
         return None, [(1, "is not one query")]
     lint = Lint(RULES)
     result(lint, query, table)
-    return query, sorted(set(lint.problems))
+    return query, sorted({*lint.problems, *_of_the_text(sql)})
+
+
+def _of_the_text(sql: str) -> Iterator[tuple[int, str]]:
+    """Yield what Spark sees in a text before it parses it: none of this is in the tree."""
+    for number, line in enumerate(sql.split("\n"), 1):
+        if line.endswith("\\"):
+            yield number, "ends with a backslash: Spark takes the next line for a part of the comment"
+        if "${" in line:
+            yield number, "${...}: Spark puts the value of a setting or variable there"

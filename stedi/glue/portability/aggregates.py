@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from stedi.glue.portability.lint import UNKNOWN, WHOLE, Lint, Scope, text_of
+from stedi.glue.portability.lint import UNKNOWN, WHOLE, Lint, Scope, is_number, text_of
 
 __all__ = ["count", "extreme", "filtered", "total", "window"]
 
@@ -64,10 +64,15 @@ def window(lint: Lint, node: exp.Window, scope: Scope) -> str:
         return "BIGINT"
     if isinstance(function, exp.Lead | exp.Lag):
         lint.arguments(function, "this", "offset")
+        offset = function.args.get("offset")
+        if offset is not None and not is_number(offset):
+            lint.refuse(node, "Spark takes a number written out for how many rows away, and nothing else")
         return lint.type_of(function.this, scope)
     if not isinstance(function, exp.Count | exp.Sum | exp.Min | exp.Max):
         lint.unknown(function)
         return UNKNOWN
+    if isinstance(function.this, exp.Distinct):
+        lint.refuse(node, "Spark has no distinct in a window")
     return lint.type_of(function, scope)
 
 

@@ -13,6 +13,10 @@ from stedi.glue.portability.lint import UNKNOWN, Lint, Scope, text_of
 __all__ = ["exists", "is_in", "result", "scalar"]
 
 
+_JOINS = {(kind, "") for kind in ("", "INNER", "CROSS", "SEMI", "ANTI")}
+_JOINS |= {(kind, side) for kind in ("", "OUTER") for side in ("LEFT", "RIGHT", "FULL")}
+
+
 def result(lint: Lint, query: exp.Query, table: Table) -> None:
     """Check the query that makes a table: its columns are those of the contract, each with a cast."""
     _ctes(lint, query)
@@ -161,7 +165,7 @@ def _join(lint: Lint, join: exp.Join, sources: dict[str, Relation], scope: Scope
     kind, side, on = join.kind.upper(), join.side.upper(), join.args.get("on")
     if (kind == "CROSS") == (on is not None):
         lint.refuse(join, "write cross join, or what is joined on")
-    if kind not in ("INNER", "CROSS", "SEMI", "ANTI", "OUTER", "") or side not in ("", "LEFT", "RIGHT", "FULL"):
+    if (kind, side) not in _JOINS:
         lint.unknown(join)
     alias = _add(lint, join.this, sources, scope.outer)
     if on is not None:

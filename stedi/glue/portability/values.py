@@ -6,7 +6,7 @@ import re
 
 from sqlglot import exp
 
-from stedi.glue.portability.lint import NOT_PROVEN, UNKNOWN, WHOLE, Lint, Scope
+from stedi.glue.portability.lint import NOT_PROVEN, UNKNOWN, WHOLE, Lint, Scope, is_number
 from stedi.glue.portability.traps import CASTS
 
 __all__ = [
@@ -97,7 +97,7 @@ def divided(lint: Lint, node: exp.Div, scope: Scope) -> str:
     if right not in (*WHOLE, "DOUBLE", UNKNOWN):
         lint.refuse(node, f"divides by {right}")
     divisor = node.right.unnest()
-    if not isinstance(divisor, exp.Nullif) and not (isinstance(divisor, exp.Literal) and float(divisor.name)):
+    if not isinstance(divisor, exp.Nullif) and not (is_number(divisor) and float(divisor.name)):
         lint.refuse(node, "x / 0 is infinite to DuckDB and an error to Spark; write / nullif(..., 0)")
     return "DOUBLE"
 

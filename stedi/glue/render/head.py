@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from stedi.contracts import Table
@@ -94,7 +94,7 @@ def _schema(table: Table) -> str:
     return f"StructType(\n    [\n{fields}    ]\n)"
 
 
-def _rule(feeds: Iterable[Table]) -> Iterator[str]:
+def _rule(feeds: Sequence[Table]) -> Iterator[str]:
     """Yield the reading rule: what is the same for every feed, then what is not."""
     yield "# The reading rule. A good line is a flat JSON object, which one expression decides; loops over groups are"
     yield "# possessive (*+), since others recurse and a line with many escapes would overflow the stack of the JVM."
@@ -103,7 +103,7 @@ def _rule(feeds: Iterable[Table]) -> Iterator[str]:
     yield f"MAX_LINE_CHARS = {reading.MAX_LINE_CHARS:_}"
     yield f"RAW_BYTES_KEPT = {reading.RAW_BYTES_KEPT:_}"
     yield 'TRIM = "' + repr(reading.TRIM)[1:-1] + '"'
-    yield from reading.constants_text()
+    yield from reading.constants_text(feeds)
     yield textwrap.dedent(f'''
 
         def has(key: str, value: str = "") -> str:

@@ -185,7 +185,6 @@ ESCAPE = (
 TEXT = rf'"{CHAR}*(?:{ESCAPE}{CHAR}*)*+"'
 FILLED_TEXT = rf'"(?:{CHAR}|{ESCAPE}){CHAR}*(?:{ESCAPE}{CHAR}*)*+"'
 INTEGER = r"(?:0|-?[1-9][0-9]{0,17})"
-DOUBLE = r"-?(?:0|[1-9][0-9]{0,16})(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,2})?"
 NUMBER = r"-?(?:0|[1-9][0-9]{0,30})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?"
 KEY = rf'"{CHAR}*"'
 PAIR = rf"{KEY}{WS}:{WS}(?:{TEXT}|{NUMBER}|true|false|null)"
