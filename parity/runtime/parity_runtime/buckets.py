@@ -12,29 +12,27 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["SCHEMES", "Buckets", "spark_conf", "split_uri"]
+from parity_runtime.guard import refuse
 
-SCHEMES = ("s3", "s3a", "s3n")
+__all__ = ["Buckets", "spark_conf"]
 
 _VIEW = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 _ABSTRACT = "org.apache.hadoop.fs.viewfs.ViewFs"
-# no word boundary before it: a command marks a string with the letter s
-_NAMED = re.compile(r"s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*)")
-_URI = re.compile(r"s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*)(?:/(.*))?", re.DOTALL)
+# no word boundary before it: a command marks a string with the letter s; the key is looked at, not taken, since
+# another path may follow it after a comma
+_NAMED = re.compile(r"(s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*))(?=(/[^\n\"'`]*)?)")
 
-
-def split_uri(uri: str) -> tuple[str, str]:
-    """Split `s3://bucket/a/b/` into bucket and key, the key without outer slashes; ValueError for anything else."""
-    found = _URI.fullmatch(uri)
-    if found is None:
-        raise ValueError(f"{uri!r} is no S3 path: s3://bucket/prefix")
-    return found[1], (found[2] or "").strip("/")
+# a call of a writer with a path: readers are given theirs as lists
+_WRITTEN = re.compile(r"c\no\d+\n(?:save|json|parquet|text|csv|orc|xml|saveAsTextFile)\ns(?:file:/*(?=/))?(.*)\n")
+# a string that is given to Spark and begins as the address of what is on another machine
+_ELSEWHERE = re.compile(r"^s((?:hdfs|webhdfs|ftp|sftp|jdbc):[^\n?;@]*)", re.MULTILINE)
+_SCHEME = re.compile(r"\w+:")
 
 
 def spark_conf() -> dict[str, str]:
     """Return the Spark settings that put local folders in the place of S3."""
     conf = {"spark.hadoop.fs.viewfs.overload.scheme.target.file.impl": "org.apache.hadoop.fs.LocalFileSystem"}
-    for scheme in SCHEMES:
+    for scheme in ("s3", "s3a", "s3n"):
         conf[f"spark.hadoop.fs.{scheme}.impl"] = _VIEW
         conf[f"spark.hadoop.fs.AbstractFileSystem.{scheme}.impl"] = _ABSTRACT
     return conf
@@ -49,16 +47,18 @@ class Buckets:
         self._seen: set[str] = set()
         self._waiting: list[str] = []
 
-    def local(self, uri: str) -> Path:
-        """Return the local path of an S3 path; raises ValueError where it would leave its bucket."""
-        bucket, key = split_uri(uri)
-        if ".." in key.split("/"):
-            raise ValueError(f"{uri}: a path with '..'")
-        return self.root / bucket / key
+    def note(self, command: str) -> None:
+        """Mount every bucket that a command names and that is not mounted yet.
 
-    def note(self, text: str) -> None:
-        """Mount every bucket that a text names and that is not mounted yet."""
-        for bucket in _NAMED.findall(text):
+        Raises RefusedCallError for a path that leaves its bucket, and for one outside of the run that is written to.
+        """
+        if written := _WRITTEN.match(command):
+            self._refuse_outside(written[1])
+        if elsewhere := _ELSEWHERE.search(command):
+            refuse(elsewhere[1], "a parity run has no network; put the data on s3")
+        for start, bucket, key in _NAMED.findall(command):
+            if _leaves(key):
+                refuse(f"{start}{key}", "its '..' leave the bucket, and S3 has no such key")
             if bucket not in self._seen:
                 self._seen.add(bucket)
                 (self.root / bucket).mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -67,3 +67,18 @@ class Buckets:
             waiting, self._waiting = self._waiting, []
             for bucket in waiting:
                 self.configure(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{os.fspath(self.root / bucket)}")
+
+    def _refuse_outside(self, path: str) -> None:
+        run = self.root.parent
+        if not _SCHEME.match(path) and not Path(os.path.normpath(run / "home" / path)).is_relative_to(run):
+            refuse(f"writing to {path}", "what a job leaves is on S3; write to s3://bucket/prefix")
+
+
+def _leaves(key: str) -> bool:
+    """Say whether the `..` of a key go above its bucket; within it Hadoop resolves them before S3 sees the key."""
+    depth = 0
+    for part in key.split("/"):
+        depth += -1 if part == ".." else 0 if part in ("", ".") else 1
+        if depth < 0:
+            return True
+    return False

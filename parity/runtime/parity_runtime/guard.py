@@ -7,22 +7,29 @@ import importlib.machinery
 import importlib.util
 import ipaddress
 import os
+import re
 import sys
 import types
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
+from parity_runtime import boto
 from parity_runtime.notes import note
 
 __all__ = ["RefusedCallError", "environment", "install"]
 
 # what a Python and a JVM need; everything else of the user's environment stays outside
 _KEPT = ("PATH", "LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT", "VIRTUAL_ENV")
+# audit events of programs that are started -> which argument holds the command
+_STARTS = {"subprocess.Popen": 1, "os.system": 0, "os.exec": 1, "os.posix_spawn": 1}
+_NETWORK_PROGRAMS = {"aws", "curl", "ftp", "nc", "pip", "pip3", "rsync", "s3cmd", "scp", "sftp", "ssh", "wget"}
+_FIRST_WORDS = re.compile(r"(?:^|[;&|(`\n])\s*([\w./-]+)")
 _ADVICE = "a parity run has no AWS and no network; move the call out of the job, or compare with `--engine aws`"
 
 
 class RefusedCallError(RuntimeError):
-    """A script tried to call AWS or to reach the network."""
+    """A script tried to call AWS, to reach the network, or to write outside of S3."""
 
 
 def environment(outer: Mapping[str, str], home: str) -> dict[str, str]:
@@ -40,16 +47,19 @@ def environment(outer: Mapping[str, str], home: str) -> dict[str, str]:
     }
 
 
-def refuse(what: str) -> None:
+def refuse(what: str, advice: str = _ADVICE) -> NoReturn:
     """Raise RefusedCallError, and leave a note."""
-    message = f"{what} was refused: {_ADVICE}"
+    message = f"{what} was refused: {advice}"
     note("refused", message)
     raise RefusedCallError(message)
 
 
-def _refused_api_call(client: Any, operation: str, parameters: Any) -> None:
-    service = client.meta.service_model.service_name
+def _refuse_operation(service: str, operation: str) -> NoReturn:
     refuse(f"the call of AWS {service}:{operation}")
+
+
+def _refused_api_call(client: Any, operation: str, parameters: Any) -> None:
+    _refuse_operation(client.meta.service_model.service_name, operation)
 
 
 class _Loader(importlib.abc.Loader):
@@ -66,15 +76,6 @@ class _Loader(importlib.abc.Loader):
         module.BaseClient._make_api_call = _refused_api_call
 
 
-class _Boto3(types.ModuleType):
-    """A boto3 for environments without one: scripts that only import it run, as on Glue, where it is always there."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return lambda *arguments, **_: refuse(f"boto3.{name}({', '.join(map(repr, arguments))})")
-
-
 class _Finder(importlib.abc.MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: types.ModuleType | None = None
@@ -84,18 +85,10 @@ class _Finder(importlib.abc.MetaPathFinder):
             if spec is not None and spec.loader is not None:
                 spec.loader = _Loader(spec.loader)
             return spec
-        if fullname == "boto3" and importlib.machinery.PathFinder.find_spec("boto3") is None:
-            sys.modules["boto3"] = _Boto3("boto3")
-            return importlib.util.spec_from_loader("boto3", _Present())
+        package = fullname.partition(".")[0]
+        if package in boto.PACKAGES and importlib.machinery.PathFinder.find_spec(package) is None:
+            return importlib.util.spec_from_loader(fullname, boto.Absent(_refuse_operation), is_package=True)
         return None
-
-
-class _Present(importlib.abc.Loader):
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> types.ModuleType:
-        return sys.modules["boto3"]
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing to do: it is there."""
 
 
 def _local(address: object) -> bool:
@@ -111,12 +104,28 @@ def _local(address: object) -> bool:
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if event == "socket.connect" and not _local(arguments[1]):
+    if event in ("socket.connect", "socket.sendto") and not _local(arguments[1]):
         refuse(f"a connection to {arguments[1][0]}")
-    elif event == "socket.getaddrinfo" and arguments[0] is not None:
-        name = arguments[0].decode() if isinstance(arguments[0], bytes) else str(arguments[0])
+    elif event in ("socket.getaddrinfo", "socket.gethostbyname") and arguments[0] is not None:
+        name = os.fsdecode(arguments[0])
         if not _local((name,)):
             refuse(f"looking up the host {name}")
+    elif event in _STARTS:
+        for word in _programs(arguments[_STARTS[event]]):
+            if word in _NETWORK_PROGRAMS:
+                refuse(f"the program {word}")
+
+
+def _programs(command: Any) -> list[str]:
+    """Return the names of the programs that a command starts, as far as its text shows them."""
+    if isinstance(command, list | tuple):
+        words = [os.fsdecode(word) for word in command]
+        if words[1:2] == ["-m"]:
+            return words[2:3]  # python -m pip
+        if words[1:2] != ["-c"]:
+            return [Path(word).name for word in words[:1]]
+        command = "".join(words[2:3])
+    return [Path(word).name for word in _FIRST_WORDS.findall(os.fsdecode(command))]
 
 
 def install() -> None:

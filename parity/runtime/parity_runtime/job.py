@@ -8,9 +8,11 @@ data, Hadoop settings) is cleared before the next one.
 from __future__ import annotations
 
 import ast
+import atexit
 import contextlib
 import os
 import sys
+import threading
 import traceback
 import types
 from pathlib import Path
@@ -21,6 +23,8 @@ from parity_runtime.buckets import Buckets
 
 __all__ = ["run"]
 
+_LONGEST = 20_000  # characters of a message: an exception may hold the data
+
 
 def run(job: dict[str, Any], root: Path) -> dict[str, Any]:
     """Run a script with its arguments; return state, error and notes as plain data, whatever it does."""
@@ -30,7 +34,11 @@ def run(job: dict[str, Any], root: Path) -> dict[str, Any]:
     _own_context(Buckets(root / "buckets"))
     sql.install()
     os.chdir(root / "home")
+    process = os.getpid()
     error = _execute(script, job["arguments"])
+    _finish()
+    if os.getpid() != process:  # a fork that the script has made, and not the job
+        os._exit(1 if error else 0)
     notes.finish()
     _leave()
     return {"state": "failed" if error else "succeeded", "error": error, "notes": notes.taken()}
@@ -51,10 +59,17 @@ def _execute(script: Path, arguments: list[str]) -> dict[str, Any] | None:
             return None
         return {**_error(end, script), "message": f"the script ended with sys.exit({end.code!r})"}
     except BaseException as error:  # noqa: BLE001 - whatever it was, it is the job's result
-        with contextlib.suppress(OSError):  # it has printed all it may
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it has printed all it may, or closed stderr
             traceback.print_exc()
         return _error(error, script)
     return None
+
+
+def _finish() -> None:
+    """Do what Python does at the end of a script: wait for the threads that are no daemons, call what atexit holds."""
+    with contextlib.suppress(BaseException):  # Python, too, prints what comes of it and goes on
+        threading._shutdown()  # type: ignore[attr-defined]
+        atexit._run_exitfuncs()
 
 
 def _error(error: BaseException, script: Path) -> dict[str, Any]:
@@ -65,8 +80,10 @@ def _error(error: BaseException, script: Path) -> dict[str, Any]:
             line = frame.lineno
     if isinstance(error, SyntaxError) and error.filename == str(script):
         line = error.lineno
-    message = str(error) if not isinstance(error, KeyError) else f"there is no key {error}"
     name = type(error).__name__
+    message = name
+    with contextlib.suppress(Exception):  # its own __str__ may raise
+        message = str(error) if not isinstance(error, KeyError) else f"there is no key {error}"
     java = getattr(error, "java_exception", None)
     if java is not None:
         with contextlib.suppress(Exception):
@@ -74,7 +91,8 @@ def _error(error: BaseException, script: Path) -> dict[str, Any]:
             cause = java.getCause()
             if cause is not None:
                 message += f"; caused by {cause.getClass().getName()}: {cause.getMessage()}"
-    return {"type": name, "message": message.strip().split("\n\nJVM stacktrace")[0], "file": str(script), "line": line}
+    message = message.strip().split("\n\nJVM stacktrace")[0][:_LONGEST]
+    return {"type": name, "message": message, "file": str(script), "line": line}
 
 
 def _local_modules(source: bytes, folder: Path) -> None:
@@ -101,8 +119,7 @@ def _own_context(buckets: Buckets) -> None:
     send = GatewayClient.send_command
 
     def watched(client: Any, command: str, *arguments: Any, **options: Any) -> Any:
-        if "://" in command:
-            buckets.note(command)
+        buckets.note(command)
         return send(client, command, *arguments, **options)
 
     def joined(context: Any, jconf: Any) -> Any:
@@ -181,6 +198,8 @@ def _remember(jvm: Any, java_context: Any) -> None:
 
 def _clear(jvm: Any, session: Any, java_context: Any) -> None:
     context = java_context.sc()
+    for query in session.streams().active():
+        query.stop()
     context.cancelAllJobs()
     session.sharedState().cacheManager().clearCache()
     for rdd in java_context.getPersistentRDDs().values():

@@ -63,7 +63,7 @@ def note(kind: str, message: str, *, line: int | None = None) -> None:
     if found not in _notes:
         _notes.append(found)
         where = f", line {found.line}" if found.line else ""
-        with contextlib.suppress(OSError):  # the script has printed all it may
+        with contextlib.suppress(OSError, ValueError, AttributeError):  # it has printed all it may, or closed stderr
             sys.stderr.write(f"[parity] {kind}{where}: {message}\n")
             sys.stderr.flush()
 

@@ -25,6 +25,8 @@ from typing import Any, TextIO
 from parity_runtime import guard
 from parity_runtime.buckets import spark_conf
 from parity_runtime.catalog import CATALOG, Catalog, CatalogTable
+from parity_runtime.daemon import MEMORY
+from parity_runtime.processes import adopt_orphans, end_orphans, end_with_parent
 from parity_runtime.settings import VARIABLE
 
 __all__ = ["main"]
@@ -53,13 +55,13 @@ class Jvm:
         self._start()
 
     def stop(self) -> None:
-        """End the JVM: at the end of its stdin it ends by itself; after that, hard."""
-        if self.process is None:
-            return
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
-        self.process = None
+        """End the JVM, and whatever else runs below this process."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+        end_orphans()
 
     def let_go(self) -> None:
         """Give up its stdin, in a fork: the JVM ends with the process that started it, and not later."""
@@ -97,7 +99,7 @@ class Jvm:
                 stdout=log,
                 stderr=log,
                 env=environment,
-                cwd=self.root,
+                cwd=self.root / "home",  # as the job's: a path without a root is the same file in both
                 start_new_session=True,
             )
         until = time.monotonic() + JVM_SECONDS
@@ -150,6 +152,8 @@ class Jvm:
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": str(self.config["shuffle_partitions"]),
             "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
+            f"spark.executorEnv.{MEMORY}": str(self.config["python_memory"]),
+            "spark.python.daemon.module": "parity_runtime.daemon",
             **spark_conf(),
         }
         if master.startswith("local"):
@@ -168,6 +172,7 @@ def _reason(said: list[str]) -> str:
 def main() -> None:
     """Serve jobs until stdin ends."""
     requests, answers = _take_stdio()
+    adopt_orphans()
     config = json.loads(requests.readline())
     _prepare(config)
     jvm = Jvm(config)
@@ -221,6 +226,7 @@ def _prepare(config: dict[str, Any]) -> None:
     os.environ["PYTHONPATH"] = kept
     os.environ[VARIABLE] = json.dumps(config["settings"])
     os.environ["PARITY_ROOT"] = str(root)
+    os.environ[MEMORY] = str(config["python_memory"])
     time.tzset()
 
 
@@ -248,9 +254,7 @@ def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO
         return {"state": "failed", "error": {"type": "SparkDidNotStart", "message": str(error)}, "seconds": 0.0}
     jvm.jobs += 1
     log_from = jvm.log.stat().st_size
-    home = Path(config["root"]) / "home"
-    shutil.rmtree(home, ignore_errors=True)
-    home.mkdir(mode=0o700)
+    _empty(Path(config["root"]) / "home")
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -263,8 +267,9 @@ def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO
     os.close(writing)
     state, answer = _wait(child, reading, job["timeout"], requests)
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(child, signal.SIGKILL)  # and whatever it started
+        os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    end_orphans([] if jvm.process is None else [jvm.process.pid])  # whatever it started
     result = _result(state, answer, status, job, config, jvm)
     if result["state"] != "succeeded" and (answer is None or jvm.process is None or jvm.process.poll() is not None):
         jvm.stop()  # it may still be at work for a job that is gone
@@ -312,13 +317,13 @@ def _result(
     return answer
 
 
-def _end_with_parent() -> None:
-    """Have this process killed when the one that forked it ends, where the system can do that."""
-    if sys.platform == "linux":
-        import ctypes
-
-        set_parent_death_signal = 1
-        ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
+def _empty(folder: Path) -> None:
+    """Remove all that is in a folder; the folder stays: the JVM lives in it."""
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
 
 
 def _append_spark_log(source: Path, start: int, log: str) -> None:
@@ -336,7 +341,7 @@ def _child(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, writing: int) 
     code = 1
     try:
         os.setsid()
-        _end_with_parent()
+        end_with_parent()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         output = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -350,16 +355,17 @@ def _child(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, writing: int) 
         from parity_runtime.job import run
 
         answer = run(job, Path(config["root"]))
-        with contextlib.suppress(OSError):  # it has printed all it may
-            sys.stdout.flush()
-            sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # the script has closed it, or printed all it may
+                stream.flush()
         os.write(writing, json.dumps(answer).encode() + b"\n")
         code = 0
     except BaseException:  # noqa: BLE001 - a fork must never come back into the loop of its parent
         import traceback
 
-        traceback.print_exc()
-        sys.stderr.flush()
+        with contextlib.suppress(Exception):
+            traceback.print_exc()
+            sys.stderr.flush()
     finally:
         os._exit(code)
 

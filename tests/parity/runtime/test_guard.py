@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parity_runtime import guard
+from parity_runtime.buckets import Buckets
 
 import parity.worker
 from parity.java import find_java_home, java_home_for
@@ -31,6 +33,7 @@ Printed = Callable[..., Any]
         ("import boto3\nboto3.client('glue').start_job_run(JobName='x')", "glue:StartJobRun"),
         ("import urllib.request\nurllib.request.urlopen('http://example.com')", "example.com"),
         ("import socket\nsocket.create_connection(('192.0.2.1', 80), 1)", "192.0.2.1"),
+        ("import os\nos.system('cd / && aws s3 ls')", "the program aws"),
     ],
 )
 def test_aws_and_the_network_are_refused_by_name(job: Job, body: str, refused: str) -> None:
@@ -39,6 +42,74 @@ def test_aws_and_the_network_are_refused_by_name(job: Job, body: str, refused: s
     assert result.error is not None
     assert refused in result.error.message
     assert [note.kind for note in result.notes] == ["refused"]
+
+
+@pytest.mark.spark
+def test_functions_on_rows_have_no_way_out_either(job: Job) -> None:
+    result = job("""
+    def send(rows):
+        import boto3
+        boto3.client("s3").put_object(Bucket="b", Key="k", Body=b"")
+    spark.range(1).foreachPartition(send)
+    """)
+    assert result.error is not None
+    assert "s3:PutObject was refused" in result.error.message
+
+
+def test_a_boto3_that_is_not_there_refuses_the_same() -> None:
+    code = """
+import sys
+from parity_runtime import boto, guard
+boto.PACKAGES = ("no_boto3", "no_botocore")
+guard.install()
+import no_boto3, no_boto3.session
+from no_botocore.config import Config
+from no_botocore.exceptions import ClientError
+for service in (no_boto3.client("s3", config=Config(retries=1)), no_boto3.session.Session(region_name="x").client("s3")):
+    try:
+        service.put_object(Bucket="b")
+    except ClientError:
+        pass
+    except guard.RefusedCallError as error:
+        print(error)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(parity.worker.RUNTIME)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert ran.stdout.count("s3:PutObject was refused") == 2
+
+
+@pytest.mark.parametrize(
+    ("command", "programs"),
+    [
+        (["/usr/bin/curl", "-s"], ["curl"]),
+        ([sys.executable, "-m", "pip", "install"], ["pip"]),
+        (["/bin/sh", "-c", "cd x && wget y | wc"], ["cd", "wget", "wc"]),
+        (["sh", "-c"], []),
+        ([], []),
+        (b"ls; ssh z", ["ls", "ssh"]),
+    ],
+)
+def test_programs_are_seen_in_commands(command: object, programs: list[str]) -> None:
+    assert guard._programs(command) == programs
+
+
+@pytest.mark.parametrize(
+    "path", ["s3://b/../c/x", "s3a://b/x/../../y", "select * from json.`s3n://b/..`", "s3://b/x,s3://c/../y"]
+)
+def test_a_path_that_leaves_its_bucket_is_refused(path: str, tmp_path: Path) -> None:
+    with pytest.raises(guard.RefusedCallError, match="leave the bucket"):
+        Buckets(tmp_path / "buckets").note(f"c\no1\njson\ns{path}\ne\n")
+
+
+def test_what_stays_in_its_bucket_or_in_the_run_is_not(tmp_path: Path) -> None:
+    buckets = Buckets(tmp_path / "buckets")
+    for path in ("s3://b/x/../y", "s3://b//x..y/...", "s3://b/%2e%2e/x", "here", f"file://{tmp_path}/home/x"):
+        buckets.note(f"c\no1\nsave\ns{path}\ne\n")
+    buckets.note("c\no1\nload\ns/etc/hosts\ne\n")
+    assert [path.name for path in (tmp_path / "buckets").iterdir()] == ["b"]
+    for path in ("/elsewhere", "file:/elsewhere", "file:///elsewhere", "../../elsewhere"):
+        with pytest.raises(guard.RefusedCallError, match="elsewhere"):
+            buckets.note(f"c\no1\nsave\ns{path}\ne\n")
 
 
 @pytest.mark.spark
@@ -127,6 +198,22 @@ def test_a_killed_job_is_said_and_the_next_one_runs(job: Job, printed: Printed) 
     assert result.error is not None
     assert (result.error.type, "signal 9" in result.error.message) == ("JobEnded", True)
     assert printed("print('=>', 1)") == 1
+
+
+@pytest.mark.spark
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux gives orphans to the worker")
+def test_a_process_in_a_session_of_its_own_ends_with_the_job(job: Job, tmp_path: Path) -> None:
+    mark = f"30.{os.getpid()}"
+    result = job(
+        f"""
+        import subprocess
+        subprocess.Popen(["sleep", "{mark}"], start_new_session=True)
+        subprocess.Popen("(setsid nohup sleep {mark} >/dev/null 2>&1 &)", shell=True).wait()
+        """,
+        head="",
+    )
+    assert result.error is None
+    assert _processes(f"sleep\0{mark}") == []
 
 
 @pytest.mark.spark

@@ -63,6 +63,32 @@ def test_a_job_that_takes_too_long_is_stopped_and_the_next_one_runs(job: Job, pr
     assert printed("print('=>', spark.range(5).count())") == 5
 
 
+def test_a_script_ends_as_python_ends_it(job: Job) -> None:
+    body = """
+    import atexit, os, sys, threading, time
+    from concurrent.futures import ThreadPoolExecutor
+    def late(name):
+        time.sleep(0.2)
+        os.write(1, f"{name} was waited for\\n".encode())
+    threading.Thread(target=late, args=["thread"]).start()
+    ThreadPoolExecutor(1).submit(late, "pool")
+    atexit.register(os.write, 1, b"atexit was called\\n")
+    if os.fork() == 0:
+        sys.exit(3)
+    os.wait()
+    sys.stdout.close()
+    sys.stderr = None
+    """
+    result = job(body, head="")
+    assert result.error is None
+    assert sorted(result.log.read_text().splitlines()) == [
+        "atexit was called",
+        "atexit was called",
+        "pool was waited for",
+        "thread was waited for",
+    ]
+
+
 def test_an_error_names_the_line_of_the_script(job: Job) -> None:
     result = job(
         "x = 1\nspark.sql('select nothing from nowhere')\n",
