@@ -81,7 +81,7 @@ def parity_deep(session: nox.Session) -> None:
 
 @nox.session(name="parity-6.0")
 def parity_6(session: nox.Session) -> None:
-    """Run the rendered jobs as Glue 5.1 and 6.0, the latter in an environment of its own, and compare all three."""
+    """Run the rendered jobs as Glue 5.1 and 6.0, the latter in an environment of its own; the runtime's tests there."""
     session.install("-e", ".[parity,aws]", *group("test"))
     folder = Path(session.create_tmp()).resolve() / "glue-6"
     if not (folder / "bin" / "python").exists():
@@ -91,6 +91,8 @@ def parity_6(session: nox.Session) -> None:
     python = str(folder / "bin" / "python")
     session.run("stedi", "parity", "run", "--glue", "5.1,6.0", "--glue-6-python", python)
     session.run("pytest", GLUE_6, *session.posargs, env={"STEDI_GLUE_6_PYTHON": python})
+    runtime = ["-m", "spark", "tests/parity/runtime", *session.posargs]
+    session.run("pytest", *runtime, env={"STEDI_PARITY_PYTHON": python})
 
 
 @nox.session

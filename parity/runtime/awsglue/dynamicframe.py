@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from parity_runtime import mapping
+from parity_runtime import combining, mapping
 from parity_runtime.collection import DynamicFrameCollection
 from parity_runtime.content import Content
 from parity_runtime.doors import DynamicFrameReader, DynamicFrameWriter
@@ -133,7 +133,7 @@ class DynamicFrame:
             if option.target is None:
                 raise ValueError(f"toDF: {option.action} of {option.path} needs a target type")
             spec = (option.path, f"{option.action.lower()}:{option.target.simpleString()}")
-            content = mapping.resolve_choice(content, [spec], "", None)
+            content = mapping.resolve_choice(content, [spec])
         return content.to_df()
 
     @classmethod
@@ -216,7 +216,7 @@ class DynamicFrame:
         totalThreshold: int = 0,
     ) -> DynamicFrame:
         """Join with another frame on equal keys; its fields whose names this one has get a dot before the name."""
-        content = mapping.join(self._content, frame2._content, _listed(paths1), _listed(paths2))
+        content = combining.join(self._content, frame2._content, _listed(paths1), _listed(paths2))
         return self._with(content, self.name + frame2.name)
 
     def applyMapping(self, *args: Any, **kwargs: Any) -> DynamicFrame:
@@ -257,7 +257,7 @@ class DynamicFrame:
                 'resolveChoice(choice="match_catalog")', "name the casts in specs: the catalog has no types here"
             )
         given = [specs] if isinstance(specs, tuple) else list(specs or ())
-        return self._with(mapping.resolve_choice(self._content, given, choice.lower(), None))
+        return self._with(mapping.resolve_choice(self._content, given, choice.lower()))
 
     def unnest(
         self, transformation_ctx: str = "", info: str = "", stageThreshold: int = 0, totalThreshold: int = 0
@@ -292,7 +292,7 @@ class DynamicFrame:
         totalThreshold: int = 0,
     ) -> DynamicFrame:
         """Return the records of the staging frame, and of this one those whose keys it does not have."""
-        return self._with(mapping.merge(self._content, stage_dynamic_frame._content, _listed(primary_keys)))
+        return self._with(combining.merge(self._content, stage_dynamic_frame._content, _listed(primary_keys)))
 
     def union(
         self,
@@ -303,7 +303,7 @@ class DynamicFrame:
         totalThreshold: int = 0,
     ) -> DynamicFrame:
         """Return the records of both frames; a field that one of them lacks is absent there."""
-        return self._with(mapping.union(self._content, other_frame._content))
+        return self._with(combining.union(self._content, other_frame._content))
 
     def write(
         self,

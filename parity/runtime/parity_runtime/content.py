@@ -22,7 +22,7 @@ from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.types import glue_type
 
-__all__ = ["Content", "FieldOf", "Keys", "case_sensitive", "new_name"]
+__all__ = ["Content", "FieldOf", "Keys", "case_sensitive", "lenient", "new_name"]
 
 _numbers = itertools.count()
 
@@ -32,15 +32,27 @@ def new_name() -> str:
     return f"c{next(_numbers)}"
 
 
-@contextlib.contextmanager
-def case_sensitive(session: SparkSession) -> Iterator[None]:
+def case_sensitive(session: SparkSession) -> contextlib.AbstractContextManager[None]:
     """Let Spark tell names by case meanwhile: fields of a DynamicFrame do."""
-    before = session.conf.get("spark.sql.caseSensitive")
-    session.conf.set("spark.sql.caseSensitive", "true")
+    return _meanwhile(session, "spark.sql.caseSensitive", "true")
+
+
+def lenient(session: SparkSession) -> contextlib.AbstractContextManager[None]:
+    """Let casts that are made meanwhile do on Spark 4 what they do on Spark 3: null where they cannot read a value.
+
+    Transforms are Glue's own, and no SQL: that Glue 6.0 has the ANSI mode on is no matter to them.
+    """
+    return _meanwhile(session, "spark.sql.ansi.enabled", "false")
+
+
+@contextlib.contextmanager
+def _meanwhile(session: SparkSession, key: str, value: str) -> Iterator[None]:
+    before = session.conf.get(key)
+    session.conf.set(key, value)
     try:
         yield
     finally:
-        session.conf.set("spark.sql.caseSensitive", before or "false")
+        session.conf.set(key, before or "false")
 
 
 @dataclass(frozen=True)
@@ -111,11 +123,13 @@ class Content:
 
     def with_columns(self, columns: Sequence[tuple[str, Column]]) -> Content:
         """Return the same fields with more columns beneath."""
-        return replace(self, df=self.df.select("*", *(made.alias(name) for name, made in columns)))
+        with lenient(self.df.sparkSession):
+            return replace(self, df=self.df.select("*", *(made.alias(name) for name, made in columns)))
 
     def where(self, condition: Column) -> Content:
         """Return the records that fulfil a condition on the columns."""
-        return replace(self, df=self.df.where(condition))
+        with lenient(self.df.sparkSession):
+            return replace(self, df=self.df.where(condition))
 
     def resolve(self, path: str, what: str) -> FieldOf | None:
         """Find the field that a script names; None, and a note, where there is none.

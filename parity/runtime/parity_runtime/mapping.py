@@ -1,4 +1,4 @@
-"""What transforms do to the fields of a frame: join, map, drop, select, rename, split, resolve."""
+"""What transforms do to the fields of a frame: map, drop, select, rename, split, resolve."""
 
 from __future__ import annotations
 
@@ -11,28 +11,23 @@ from awsglue import gluetypes as glue
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from parity_runtime.content import Content, FieldOf, Keys, case_sensitive, new_name, unquoted
-from parity_runtime.notes import note
+from parity_runtime.content import Content, FieldOf, case_sensitive, new_name, unquoted
 from parity_runtime.settings import current
-from parity_runtime.types import cast_name, glue_type, spark_type
+from parity_runtime.types import cast_name, glue_type
 from parity_runtime.unsupported import unsupported
 
 __all__ = [
     "apply_mapping",
     "drop_fields",
     "drop_null_fields",
-    "join",
-    "merge",
     "rename_field",
     "resolve_choice",
     "select_fields",
     "split_rows",
-    "union",
     "unnest",
 ]
 
 _MAPPING_PARTS = (2, 3, 4)
-_NUMBERS = {"byte", "short", "int", "long", "float", "double", "decimal"}
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<": operator.lt,
     ">": operator.gt,
@@ -42,57 +37,6 @@ _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
-
-
-def join(left: Content, right: Content, keys1: Sequence[str], keys2: Sequence[str]) -> Content:
-    """Join on equality, inner; a field of the right side whose name the left side has gets a dot before its name.
-
-    A key that a frame does not have is absent from all its records: nothing matches.
-    """
-    if len(keys1) != len(keys2):
-        raise ValueError(f"Join: {len(keys1)} keys on the left, {len(keys2)} on the right")
-    pairs = [
-        (left.resolve(unquoted(one), "Join"), right.resolve(unquoted(two), "Join"))
-        for one, two in zip(keys1, keys2, strict=True)
-    ]
-    names = {field.name for field in left.fields}
-    fields = list(left.fields)
-    for field in right.fields:
-        name = field.name
-        while name in names:
-            name = f".{name}"
-        names.add(name)
-        fields.append(replace(field, name=name))
-    # both sides get columns of their own: they may come from the same frame
-    renamed = {column: new_name() for column in right.df.columns}
-    other = right.df.toDF(*renamed.values())
-    fields[len(left.fields) :] = [_moved(field, renamed) for field in fields[len(left.fields) :]]
-    condition: Column = F.lit(True)
-    for one, two in pairs:
-        if one is None or two is None:
-            condition = F.lit(False)
-            break
-        if _kind(one.type) != _kind(two.type):
-            types = f"{one.name} is {one.type.typeName()}, {two.name} is {two.type.typeName()}"
-            note("type", f"Join: {types}; Spark converts one of them")
-        condition = condition & (F.col(one.column) == F.col(renamed[two.column]))
-    df = left.df.join(other, condition, "inner")
-    return Content(df, tuple(fields), (*left.errors, *right.errors), (*left.differs, *_moved_differs(right, renamed)))
-
-
-def _moved_differs(content: Content, renamed: Mapping[str, str]) -> list[tuple[str, str]]:
-    return [(renamed[column], name) for column, name in content.differs]
-
-
-def _moved(field: FieldOf, renamed: Mapping[str, str]) -> FieldOf:
-    keys = field.keys
-    if keys is not None and keys.column is not None:
-        keys = replace(keys, column=renamed[keys.column])
-    return replace(field, column=renamed[field.column], keys=keys)
-
-
-def _kind(found: glue.DataType) -> str:
-    return "number" if found.typeName() in _NUMBERS else found.typeName()
 
 
 def drop_fields(content: Content, paths: Iterable[str], what: str = "DropFields") -> Content:
@@ -224,9 +168,9 @@ def apply_mapping(content: Content, mappings: Sequence[tuple[str, ...]], *, case
         column, type_now = _value(field, inner), glue.UnknownType() if inner else field.type
         name = cast_name(kind) if kind else None
         if name is not None and isinstance(type_now, glue.ChoiceType):
-            column = F.coalesce(*(_cast(column.getField(one), name) for one in sorted(type_now.choices)))
+            column = F.coalesce(*(column.getField(one).cast(name) for one in sorted(type_now.choices)))
         elif name is not None:
-            column = _cast(column, name)
+            column = column.cast(name)
         if name is not None:
             type_now = glue.UnknownType()
         found[unquoted(target)] = (column, type_now, field if not inner else None)
@@ -278,29 +222,34 @@ def _source(content: Content, name: str, *, case_sensitive_names: bool) -> tuple
     return _split(content, name)
 
 
-def _cast(column: Column, name: str) -> Column:
-    # a value that does not fit is null, on Glue 6.0 too, where Spark's own cast would end the job
-    # asked of the class: any other name of a column is one of its fields
-    cast: Callable[[Column, str], Column] = getattr(type(column), "try_cast", type(column).cast)
-    return cast(column, name)
-
-
-def resolve_choice(
-    content: Content, specs: Sequence[tuple[str, str]], choice: str, columns: Mapping[str, str] | None
-) -> Content:
-    """Settle fields of several types: `cast:t`, `project:t`, `make_cols`, `make_struct`, `match_catalog`."""
-    if choice == "match_catalog":
-        specs = [(name, f"cast:{kind}") for name, kind in (columns or {}).items()]
-        choice = ""
-    wanted = {unquoted(path): action for path, action in specs}
-    for path in wanted:
-        content.resolve(path, "ResolveChoice")
+def resolve_choice(content: Content, specs: Sequence[tuple[str, str]], choice: str = "") -> Content:
+    """Settle fields of several types: `cast:t`, `project:t`, `make_cols`, `make_struct`."""
+    wanted: dict[str, str] = {}
+    for path, action in specs:
+        outer, inner = _split(content, unquoted(path))
+        if outer is not None:
+            content = _cast_inside(content, outer, inner, action)
+        elif "[]" in path:
+            unsupported(f"ResolveChoice of {path}, elements of an array", "explode the array with Spark first")
+        elif (field := content.resolve(path, "ResolveChoice")) is not None:
+            wanted[field.name] = action
     fields: list[FieldOf] = []
     for field in content.fields:
         action = wanted.get(field.name) or (choice if isinstance(field.type, glue.ChoiceType) else "")
         content, made = _settled(content, field, action)
         fields += made
     return content.with_fields(fields)
+
+
+def _cast_inside(content: Content, outer: FieldOf, inner: Sequence[str], action: str) -> Content:
+    """Cast a part of a struct; one that holds several types is read as text."""
+    verb, _, kind = action.partition(":")
+    name = cast_name(kind) if verb == "cast" else None
+    if name is None:
+        unsupported(f"ResolveChoice {action!r} inside of {outer.name}", "cast:type works there, or unnest the frame")
+    made = new_name()
+    content = content.with_columns([(made, _value(outer, inner).cast(name))])
+    return _put_inside(content, outer.name, inner, made)
 
 
 def _settled(content: Content, field: FieldOf, action: str) -> tuple[Content, list[FieldOf]]:
@@ -323,12 +272,12 @@ def _settled(content: Content, field: FieldOf, action: str) -> tuple[Content, li
     if name is None:
         raise ValueError(f"ResolveChoice: {action!r}: there is no cast to {kind}")
     if choices is None:
-        value = _cast(struct, name)
+        value = struct.cast(name)
     elif verb == "project":
         known = next((one for one in choices if cast_name(one) == name), None)
         value = F.lit(None).cast(name) if known is None else struct.getField(known)
     else:
-        value = F.coalesce(*(_cast(struct.getField(one), name) for one in sorted(choices)))
+        value = F.coalesce(*(struct.getField(one).cast(name) for one in sorted(choices)))
     column = new_name()
     content = content.with_columns([(column, value)])
     return content, [replace(field, column=column, type=glue_type(content.df.schema[column].dataType))]
@@ -372,62 +321,3 @@ def unnest(content: Content) -> Content:
 def drop_null_fields(content: Content) -> Content:
     """Drop the fields that never held anything but null."""
     return content.with_fields(field for field in content.fields if not isinstance(field.type, glue.NullType))
-
-
-def union(first: Content, second: Content) -> Content:
-    """Return the records of both; fields of one name must have one type, or they become a choice of none."""
-    keys: dict[str, str] = {}
-    fields: list[FieldOf] = []
-    sides: list[list[Column]] = [[], []]
-    by_name = [{field.name: field for field in side.fields} for side in (first, second)]
-    for name in dict.fromkeys([*by_name[0], *by_name[1]]):
-        one, two = by_name[0].get(name), by_name[1].get(name)
-        found = (one or two).type  # type: ignore[union-attr]
-        if one is not None and two is not None and spark_type(one.type) != spark_type(two.type):
-            found = _wider(name, one.type, two.type)
-        column, there = new_name(), new_name()
-        keys[column] = there
-        for side, field in zip(sides, (one, two), strict=True):
-            value = F.lit(None) if field is None else F.col(field.column)
-            side.append(value.cast(spark_type(found)).alias(column))
-            side.append(_presence(field, name).alias(there))
-        fields.append(FieldOf(name, column, found, Keys(there, name)))
-    df = first.df.select(*sides[0]).unionByName(second.df.select(*sides[1]))
-    return Content(df, tuple(fields), (*first.errors, *second.errors))
-
-
-def _wider(name: str, one: glue.DataType, two: glue.DataType) -> glue.DataType:
-    order = ("byte", "short", "int", "long", "float", "double")
-    names = [one.typeName(), two.typeName()]
-    if set(names) <= set(order):
-        return one if order.index(names[0]) >= order.index(names[1]) else two
-    return unsupported(f"Union of field {name}, {names[0]} on one side and {names[1]} on the other", "cast one of them")
-
-
-def _presence(field: FieldOf | None, name: str) -> Column:
-    """Return the keys of a record, as far as one field is concerned."""
-    none = F.array().cast("array<string>")
-    if field is None:
-        return none
-    here = F.array(F.lit(name))
-    if field.keys is None:
-        return here
-    if field.keys.column is None:
-        return F.when(F.col(field.column).isNotNull(), here).otherwise(none)
-    return F.when(F.array_contains(F.col(field.keys.column), field.keys.key), here).otherwise(none)
-
-
-def merge(content: Content, stage: Content, keys: Sequence[str]) -> Content:
-    """Return all of `stage`, and the records of `content` whose keys it does not have."""
-    pairs = []
-    for key in keys:
-        one, two = content.resolve(key, "mergeDynamicFrame"), stage.resolve(key, "mergeDynamicFrame")
-        if one is None or two is None:
-            raise ValueError(f"mergeDynamicFrame: both frames need the key {key}")
-        pairs.append((one, two))
-    renamed = {column: new_name() for column in stage.df.columns}
-    other = stage.df.toDF(*renamed.values())
-    condition: Column = F.lit(True)
-    for one, two in pairs:
-        condition = condition & (F.col(one.column) == F.col(renamed[two.column]))
-    return union(replace(content, df=content.df.join(other, condition, "left_anti")), stage)

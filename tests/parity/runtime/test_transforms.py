@@ -79,6 +79,7 @@ def test_fields_are_dropped_selected_and_renamed(printed: Printed, job: Job) -> 
         "rename dotted": names(left.rename_field("name", "`(right) name`")),
         "rename nested": rows(nested.rename_field("s.a", "s.z")),
         "out of": names(nested.rename_field("s.a", "top")),
+        "cast inside": nested.resolveChoice([("s.a", "cast:string"), ("s.b.d", "cast:int")]).toDF().dtypes[1][1],
         "with dot": names(left.rename_field("name", "a.b").drop_fields(["`a.b`"])),
     })
     """
@@ -93,6 +94,7 @@ def test_fields_are_dropped_selected_and_renamed(printed: Printed, job: Job) -> 
         "rename dotted": ["key", "(right) name", "x"],
         "rename nested": [[1, [["x", 2.5], 1]]],
         "out of": ["id", "s", "top"],
+        "cast inside": "struct<a:string,b:struct<c:string,d:int>>",
         "with dot": ["key", "x"],
     }
     result = job(_body("DropFields.apply(frame=left, paths=['Name'])"))
