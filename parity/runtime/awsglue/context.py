@@ -10,7 +10,7 @@ from typing import Any
 
 from parity_runtime.catalog import Catalog
 from parity_runtime.content import Content
-from parity_runtime.doors import database_of
+from parity_runtime.doors import DataFrameReader, DataFrameWriter, DynamicFrameReader, DynamicFrameWriter
 from parity_runtime.notes import note
 from parity_runtime.purge import purge
 from parity_runtime.reading import flag, read
@@ -23,9 +23,7 @@ from pyspark.sql import types as spark
 
 from awsglue.data_sink import DataSink
 from awsglue.data_source import DataSource, StreamingDataSource
-from awsglue.dataframereader import DataFrameReader
-from awsglue.dataframewriter import DataFrameWriter
-from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection, DynamicFrameReader, DynamicFrameWriter
+from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
 
 __all__ = ["GlueContext", "register"]
 
@@ -114,7 +112,7 @@ class GlueContext(SQLContext):
     ) -> DynamicFrame:
         """Return a frame of a table of the catalog; TableNotFoundError where there is none."""
         name = _named(table_name)
-        table = Catalog.of_run().get(database_of(database, kwargs), name)
+        table = Catalog.of_run().get(_database(database, kwargs), name)
         _say_ignored(additional_options or {})
         names = "lower" if current().catalog_names == "lower" else "as written"
         content = read(self.spark_session, [table.location], table.format, {}, recurse=True, names=names)
@@ -242,7 +240,7 @@ class GlueContext(SQLContext):
         **kwargs: Any,
     ) -> DynamicFrame:
         """Append a frame to a table of the catalog."""
-        found, name = database_of(database, kwargs), _named(table_name)
+        found, name = _database(database, kwargs), _named(table_name)
         table = Catalog.of_run().get(found, name)
         options = {"partitionKeys": list(table.partitions), **(additional_options or {})}
         sink = self.getSink("s3", path=table.location, **options)
@@ -367,6 +365,16 @@ class _Logger:
     def debug(self, message: str, *arguments: Any) -> None:
         """Print a line."""
         print(f"DEBUG {message}", flush=True)  # noqa: T201 - as above
+
+
+def _database(database: str | None, options: dict[str, Any]) -> str:
+    """Return the database, which old scripts call name_space; ValueError for both or neither."""
+    if database is not None and "name_space" in options:
+        raise ValueError("name_space and database are both given, choose one")
+    found = database if database is not None else options.pop("name_space", None)
+    if found is None:
+        raise ValueError("database is missing")
+    return str(found)
 
 
 def _named(table_name: str | None) -> str:

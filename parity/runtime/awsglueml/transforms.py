@@ -61,3 +61,9 @@ class EntityDetector:
     def detect(self, *arguments: Any, **options: Any) -> NoReturn:
         """Not supported."""
         unsupported("EntityDetector.detect", "classify_columns says which columns hold personal data")
+
+
+def __getattr__(name: str) -> NoReturn:
+    if name in ("FillMissingValues", "FindIncrementalMatches", "FindMatches"):
+        unsupported(f"awsglueml.transforms.{name}", "its models are on AWS: compare the tables before and after it")
+    raise AttributeError(f"module 'awsglueml.transforms' has no attribute {name!r}")

@@ -25,7 +25,7 @@ _NAMED = re.compile(r"(s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*))(?=(/[^\n\"'`]*)?)
 # a call of a writer with a path: readers are given theirs as lists
 _WRITTEN = re.compile(r"c\no\d+\n(?:save|json|parquet|text|csv|orc|xml|saveAsTextFile)\ns(?:file:/*(?=/))?(.*)\n")
 # a string that is given to Spark and begins as the address of what is on another machine
-_ELSEWHERE = re.compile(r"^s((?:hdfs|webhdfs|ftp|sftp|jdbc):[^\n?;@]*)", re.MULTILINE)
+_ELSEWHERE = re.compile(r"^s((?:hdfs|webhdfs|ftp|sftp|jdbc):\w*)", re.MULTILINE)
 _SCHEME = re.compile(r"\w+:")
 
 

@@ -7,6 +7,7 @@ import time
 from pyspark.sql import SparkSession
 
 from parity_runtime.notes import note
+from parity_runtime.reading import files_below
 
 __all__ = ["purge"]
 
@@ -21,9 +22,7 @@ def purge(session: SparkSession, path: str, hours: float) -> None:
         return
     oldest = (time.time() - hours * 3600) * 1000
     gone = 0
-    files = system.listFiles(folder, True)
-    while files.hasNext():
-        status = files.next()
+    for status in files_below(system, system.getFileStatus(folder)):
         if hours <= 0 or status.getModificationTime() < oldest:
             system.delete(status.getPath(), False)
             gone += 1

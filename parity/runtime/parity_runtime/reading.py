@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from awsglue import gluetypes as glue
@@ -17,8 +18,10 @@ from parity_runtime.settings import current
 from parity_runtime.types import CHOICE_ORDER, spark_type
 from parity_runtime.unsupported import unsupported
 
-__all__ = ["UnreadableInputError", "existing", "flag", "read"]
+__all__ = ["UnreadableInputError", "existing", "files_below", "flag", "read"]
 
+# Hadoop looks for nothing at all where a path names no folder, be it the root
+_BUCKET = re.compile(r"\w+://[^/]+")
 _BLANKS = "' \\t\\r\\n\\u000b\\u000c\\ufeff'"
 _NO_FORMATS = {
     "avro": "convert the data to Parquet or JSON",
@@ -61,12 +64,17 @@ def existing(session: SparkSession, paths: Iterable[str]) -> list[str]:
 
 def _holds_files(hadoop: Any, configuration: Any, matches: Any) -> bool:
     system = hadoop.getFileSystem(configuration)
-    for status in matches:
-        files = system.listFiles(status.getPath(), True)
-        while files.hasNext():
-            if not files.next().getPath().getName().startswith(("_", ".")):
-                return True
-    return False
+    found = (file for status in matches for file in files_below(system, status))
+    return any(not file.getPath().getName().startswith(("_", ".")) for file in found)
+
+
+def files_below(system: Any, status: Any) -> Iterator[Any]:
+    """Yield the status of a file, or of each file of a folder: Hadoop's own listFiles fails at a bucket's root."""
+    if not status.isDirectory():
+        yield status
+        return
+    for inner in system.listStatus(status.getPath()):
+        yield from files_below(system, inner)
 
 
 def read(
@@ -87,7 +95,7 @@ def read(
         unsupported(f'format="{form}"', _NO_FORMATS[form])
     if form not in ("json", "parquet", "glueparquet", "orc", "csv"):
         raise ValueError(f"format={form!r}: Glue knows json, parquet, glueparquet, orc, csv, avro, xml, ion, grokLog")
-    found = existing(session, paths)
+    found = existing(session, [f"{path}/" if _BUCKET.fullmatch(path) else path for path in paths])
     if not found:
         return Content(session.createDataFrame([], spark.StructType([])), ())
     partitioned = _partitioned(session, found)
@@ -194,8 +202,6 @@ def _json_path(path: object) -> tuple[str, ...]:
     """Read the JsonPaths that name a place in the document: `$.a.b[*]`; UnsupportedGlueCallError for filters."""
     if path in (None, "", "$"):
         return ()
-    import re
-
     steps = re.findall(r"\.([A-Za-z_][\w-]*)|\[(\*)\]|\['([^']+)'\]", str(path))
     rebuilt = re.sub(r"\.([A-Za-z_][\w-]*)|\[(\*)\]|\['([^']+)'\]", "", str(path))
     if rebuilt != "$":

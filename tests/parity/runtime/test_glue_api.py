@@ -112,11 +112,20 @@ def test_what_is_not_supported_says_so_by_name_and_what_to_do() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "name"), [("devutils", "GlueJobUtils"), ("glue_shell", "sc"), ("scripts", "crawler_undo")]
+    ("module", "name"),
+    [
+        ("awsglue.devutils", "GlueJobUtils"),
+        ("awsglue.glue_shell", "sc"),
+        ("awsglue.scripts", "crawler_undo"),
+        ("awsglue.transforms", "DropDuplicates"),
+        ("awsglueml.transforms", "FindMatches"),
+    ],
 )
-def test_modules_of_operators_say_so(module: str, name: str) -> None:
+def test_names_of_a_module_say_so(module: str, name: str) -> None:
     with pytest.raises(UnsupportedGlueCallError, match=name):
-        getattr(importlib.import_module(f"awsglue.{module}"), name)
+        getattr(importlib.import_module(module), name)
+    with pytest.raises((UnsupportedGlueCallError, AttributeError), match="Nothing"):
+        importlib.import_module(module).Nothing  # noqa: B018 - the look is what is tested
 
 
 def test_the_other_packages_say_so_too() -> None:
