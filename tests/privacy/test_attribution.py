@@ -7,6 +7,7 @@ phone readings are lost, and instants are shared by several people.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
@@ -18,8 +19,10 @@ import pytest
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.engine import Engine
+from stedi.lake import Lake
 from stedi.privacy import audit
 from stedi.sample import write_sample
+from stedi.settings import bundled_sample
 from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES
 
 FEEDS = ("customer", "accelerometer", "step_trainer")
@@ -123,6 +126,45 @@ def test_nobody_gets_another_ones_device_and_hardly_any_is_left_over(seed: int, 
     # nor does a customer get two devices, or a row from before the first consent of all
     assert len(devices) == len({customer for _, customer, *_ in devices}) > 400
     assert min(first for *_, first, _ in devices) >= min(agreed.values())
+
+
+@pytest.mark.parametrize(
+    "source", [str(bundled_sample()), os.environ.get("STEDI_LANDING", "")], ids=["sample", "published"]
+)
+def test_the_reference_counts(source: str, tmp_path: Path) -> None:
+    """What is known of the published data, of which the sample has all the counts."""
+    if not (Path(source) / "expected.json").is_file() or not source:
+        pytest.skip("STEDI_LANDING names no folder with the published landing data")
+    build(tmp_path / "lake", source)
+    agreed = "(select email, shareWithResearchAsOfDate as since from customer_trusted)"
+    counts = {
+        "readings since the consent, and of how many": (
+            f'select count(*), count(distinct "user") from accelerometer_trusted join {agreed} on "user" = email'
+            ' where "timestamp" >= since'
+        ),
+        "joined on the timestamp alone": (
+            f'select count(*) from machine_learning_curated join {agreed} on "user" = email where "timestamp" >= since'
+        ),
+        "with another customer's phone": (
+            "select count(*) from machine_learning_curated join device_owners using (serialNumber)"
+            ' where "user" <> owner'
+        ),
+        "by the serial numbers, which are right there": (
+            "select count(*) from machine_learning_curated join customers_curated using (serialNumber)"
+            ' where "user" <> email'
+        ),
+    }
+    with Lake.open(tmp_path / "lake") as lake:
+        found = {what: lake.sql(sql).pl().row(0) for what, sql in counts.items()}
+        devices = lake.sql("select serialNumber, sensorReadingTime from step_trainer_landing").pl().rows()
+        phones = lake.sql('select "user", "timestamp" from accelerometer_landing').pl().rows()
+        truth = dict(lake.sql("select serialNumber, email from customer_landing").pl().rows())
+    assert list(found.values()) == [(32_025, 464), (34_437,), (2_700,), (2_700,)]
+    attributed = attribute(devices, phones)  # everybody's phones, whoever agreed
+    assert owners(attributed) == truth
+    assert len(truth) == 956
+    assert {(readings, matched) for _, readings, matched, *_ in attributed.values()} == {(30, 30)}
+    assert max(runner_up for *_, runner_up, _, _ in attributed.values()) == 23
 
 
 def test_a_device_of_somebody_who_did_not_consent_is_nobodys(tmp_path: Path) -> None:

@@ -4,72 +4,79 @@
 with landed_customers as (
     select distinct hash(c) as record
     from customer_landing as c
+),
+
+customers as (
+    select
+        'customer_trusted' as table_name,
+        t.email as key,
+        hash(t) as record
+    from customer_trusted as t
+    union all
+    select
+        'customers_curated',
+        t.email,
+        hash(t)
+    from customers_curated as t
+),
+
+phone_readings as (
+    select
+        'accelerometer_trusted' as table_name,
+        'that did not land so' as what,
+        t.user as key,
+        hash(t.user, t.timestamp, t.x, t.y, t.z) as reading
+    from accelerometer_trusted as t
+    union all
+    select
+        'machine_learning_curated',
+        'of a phone reading that did not land so',
+        t.user,
+        hash(t.user, t.timestamp, t.x, t.y, t.z)
+    from machine_learning_curated as t
+),
+
+device_readings as (
+    select
+        'step_trainer_trusted' as table_name,
+        'that did not land so' as what,
+        t.serialNumber as key,
+        hash(t.sensorReadingTime, t.serialNumber, t.distanceFromObject) as reading
+    from step_trainer_trusted as t
+    union all
+    select
+        'machine_learning_curated',
+        'of a device reading that did not land so',
+        t.serialNumber,
+        hash(t.sensorReadingTime, t.serialNumber, t.distanceFromObject)
+    from machine_learning_curated as t
 )
 
 select
-    'customer_trusted' as table_name,
+    c.table_name,
     'that did not land so' as what,
-    t.email as key
-from (
-    select
-        u.email,
-        hash(u) as record
-    from customer_trusted as u
-) as t
-anti join landed_customers as c on t.record = c.record
+    c.key
+from customers as c
+anti join landed_customers as l on c.record = l.record
 union all
 select
-    'customers_curated',
-    'that did not land so',
-    t.email
-from (
-    select
-        u.email,
-        hash(u) as record
-    from customers_curated as u
-) as t
-anti join landed_customers as c on t.record = c.record
-union all
-select
-    'accelerometer_trusted',
-    'that did not land so',
-    t.user
-from accelerometer_trusted as t
+    p.table_name,
+    p.what,
+    p.key
+from phone_readings as p
 where
-    hash(t.user, t.timestamp, t.x, t.y, t.z) not in (
+    p.reading not in (
         select hash(a.user, a.timestamp, a.x, a.y, a.z)
         from accelerometer_landing as a
     )
 union all
 select
-    'step_trainer_trusted',
-    'that did not land so',
-    t.serialNumber
-from step_trainer_trusted as t
+    d.table_name,
+    d.what,
+    d.key
+from device_readings as d
 where
-    hash(t.sensorReadingTime, t.serialNumber, t.distanceFromObject) not in (
-        select hash(s.sensorReadingTime, s.serialNumber, s.distanceFromObject)
-        from step_trainer_landing as s
-    )
-union all
-select
-    'machine_learning_curated',
-    'of a phone reading that did not land so',
-    t.user
-from machine_learning_curated as t
-where
-    hash(t.user, t.timestamp, t.x, t.y, t.z) not in (
-        select hash(a.user, a.timestamp, a.x, a.y, a.z)
-        from accelerometer_landing as a
-    )
-union all
-select
-    'machine_learning_curated',
-    'of a device reading that did not land so',
-    t.serialNumber
-from machine_learning_curated as t
-where
-    hash(t.sensorReadingTime, t.serialNumber, t.distanceFromObject) not in (
+    d.reading not in (
         select hash(s.sensorReadingTime, s.serialNumber, s.distanceFromObject)
         from step_trainer_landing as s
     )

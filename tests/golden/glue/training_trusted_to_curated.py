@@ -34,7 +34,7 @@ from pyspark.sql.types import DoubleType, LongType, StringType, StructField, Str
 # The published join on the timestamp alone pairs devices with whoever recorded at that instant. Here the readings of a
 # device meet those of its own owner's phone only, of the same instant by the clock difference that device_owners has,
 # and not before the customer agreed to research: of several records that agree the one updated last says since when,
-# and of two such the later date counts.
+# and of two such the later date counts. That is asked of the device's readings: the phone's are of the same instants.
 # A phone with more than 100 readings of one instant is out of order, and these are left out: each device reading of
 # the instant would be paired with all of them.
 #
@@ -116,7 +116,6 @@ STEPS = {
         from accelerometer_trusted as a
         inner join owned as o on a.user = o.owner
         anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
-        where a.timestamp >= o.agreed_at
     """,
     "pairs": """
         select
