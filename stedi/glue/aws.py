@@ -101,6 +101,11 @@ _WITHOUT_ANSWER: tuple[tuple[type[BotoCoreError], str, str], ...] = (
 )
 """What errors mean that only these services raise; all others are those of S3 too."""
 
+_LACKING = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+"""What AWS says is lacking: for a call that hands on a role, iam:PassRole."""
+
+_DENIED_BY = re.compile(r"explicit deny in (an? [\w -]*\w)")
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -237,9 +242,13 @@ def explained(what: str, action: str) -> Iterator[None]:
 def _answer(error: ClientError, action: str) -> tuple[str, str]:
     """Return what an answer means that refuses, and what to do."""
     code, message = code_of(error), _message(error)
-    action = _PERMISSIONS.get(action, action)
-    if code in _DENIED and "Lake Formation" in message:
+    is_denied, action = code in _DENIED, _PERMISSIONS.get(action, action)
+    if is_denied and (lacking := _LACKING.search(message)):
+        action = lacking[1]
+    if is_denied and "Lake Formation" in message:
         said, fix = "access denied to {action} by Lake Formation", "grant it there to this identity"
+    elif is_denied and (policy := _DENIED_BY.search(message)):
+        said, fix = f"access denied to {{action}} by {policy[1]}", "ask who keeps that policy"
     else:
         meant = next(((said, fix) for codes, said, fix in _MEANT if code in codes), None)
         passing = ("{action} fails at every attempt", AGAIN) if is_transient(error) else None

@@ -117,6 +117,8 @@ REFUSED = {
     "1e3": "decimal",
     "12345678901234567890": "decimal",
     "(select b.timestamp from accelerometer_trusted as b)": "one row",
+    "(select count(*) from customer_trusted as c where c.email = a.user)": "there is no a.user here",
+    "exists (select count(*) from customer_trusted as c where c.email = a.user)": "over no rows",
     "a.user in (select c.email from customer_trusted as c)": "where it would be NULL",
     "a.x > 0 and not a.user in (select c.email from customer_trusted as c)": "where it would be NULL",
     "greatest(a.timestamp, 1)": "not proven",
@@ -145,6 +147,9 @@ QUERIES = {
     "select a.user from accelerometer_trusted as a, customer_trusted as c": "cross join",
     "select a.user from accelerometer_trusted as a outer join customer_trusted as c on a.user = c.email": "not proven",
     "select a.user from accelerometer_trusted as a where a.x > 0 -- \\\n and a.y > 0": "next line",
+    "select v.n from (values ((select max(c.email) from customer_trusted as c))) as v (n)": "written out",
+    "select a.x from accelerometer_trusted as a"
+    " where a.timestamp in (select count(*) from customer_trusted as c where c.email = a.user)": "there is no a.user",
     "select a.user from nowhere as a": "no table",
     "select a.user from 'file.json' as a": "no table",
     "select a.user from range(3) as a": "does not have it",

@@ -660,6 +660,34 @@ def test_access_denied_names_the_call(release: Stedi, account: Cloud, action: st
     assert f"allow this identity {permission}" in err
 
 
+NOT_AUTHORIZED = "User: arn:aws:iam::123456789012:user/a is not authorized to perform: iam:PassRole on resource: b"
+
+
+@pytest.mark.parametrize(
+    ("message", "says"),
+    [
+        (f"{NOT_AUTHORIZED} because no identity-based policy allows it", "iam:PassRole (AccessDeniedException)"),
+        (f"{NOT_AUTHORIZED} with an explicit deny in a service control policy", "by a service control policy (Acc"),
+    ],
+)
+def test_what_is_lacking_is_told_as_aws_says_it(release: Stedi, account: Cloud, message: str, says: str) -> None:
+    harm(account, "glue:CreateJob", "AccessDeniedException", message)
+    code, _, err = release()
+    assert code == 2
+    assert "job customer_landing_to_trusted: access denied to iam:PassRole" in err
+    assert says in err
+
+
+def test_access_denied_to_a_change_or_a_listing_names_the_call(
+    release: Stedi, account: Cloud, client: Client, landing: Path
+) -> None:
+    spoiled_table(client, Description="theirs")
+    harm(account, "glue:UpdateTable", "AccessDeniedException")
+    assert "table customer_trusted: access denied to glue:UpdateTable (" in release("--adopt")[2]
+    harm(account, "s3:GetBucket", "AccessDenied", status=403)
+    assert "customer/landing/: access denied to s3:ListBucket (" in release("--upload-landing", landing)[2]
+
+
 def test_lake_formation_is_named(release: Stedi, account: Cloud) -> None:
     harm(account, "glue:CreateTable", "AccessDeniedException", "Insufficient Lake Formation permission(s) on stedi")
     code, _, err = release()

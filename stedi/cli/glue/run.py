@@ -86,9 +86,9 @@ def run(*, jobs: tuple[str, ...], timeout: float, start_timeout: float, late_era
     if as_json:
         print_json({"ok": _all_succeeded(runs, wanted), "runs": {run.job: _document(run) for run in runs}})
     else:
-        rows = [(run.job, run.state.lower(), f"{run.seconds:,.0f}", run.id) for run in runs]
-        rows += [(job, "not started", "", "") for job in wanted if job not in {run.job for run in runs}]
-        print_table(("job", "state", "seconds", "run"), rows, right=("seconds",))
+        rows = [(run.job, run.state.lower(), f"{run.seconds:,.0f}") for run in runs]
+        rows += [(job, "not started", "") for job in wanted if job not in {run.job for run in runs}]
+        print_table(("job", "state", "seconds"), rows, right=("seconds",))
         print_lines("", f"{sum(run.dpu_hours for run in runs):.2f} DPU-hours")
     if not _all_succeeded(runs, wanted):
         failed = [run for run in runs if run.state != SUCCEEDED]

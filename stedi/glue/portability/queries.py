@@ -206,8 +206,8 @@ def _values(lint: Lint, node: exp.Values) -> Relation:
     lint.arguments(node, "expressions", "alias")
     names = [identifier.name.lower() for identifier in node.args["alias"].columns] if node.alias else []
     rows = [row.expressions for row in node.expressions if isinstance(row, exp.Tuple)]
-    if not names or any(len(row) != len(names) for row in rows):
-        lint.refuse(node, "write values (...) as name (columns)")
+    if not names or any(len(row) != len(names) for row in rows) or node.find(exp.Query):
+        lint.refuse(node, "write values (...) as name (columns), with what is written out")
         return Relation({})
     kinds = [lint.same(node, [lint.type_of(row[at], Scope({})) for row in rows]) for at in range(len(names))]
     return Relation(dict(zip(names, kinds, strict=True)))
@@ -241,7 +241,7 @@ def is_in(lint: Lint, node: exp.In, scope: Scope) -> str:
                 node,
                 "where it would be NULL Spark says false, except as a filter: have it in where, alone or in its and",
             )
-        relation = _query(lint, query, scope)
+        relation = _query(lint, query, None)
         if len(relation.columns) != 1:
             lint.refuse(node, "the query after in has more than one column")
         kinds += relation.columns.values()
@@ -257,14 +257,16 @@ def _is_filter(node: exp.Expr) -> bool:
 
 
 def exists(lint: Lint, node: exp.Exists, scope: Scope) -> str:
-    """Read exists (select ...)."""
+    """Read exists (select ...), the one query that may name columns of the row it stands beside."""
+    if node.find(exp.AggFunc):
+        lint.refuse(node, "an aggregate over no rows is a row to one and may be none to the other")
     _query(lint, node.this, scope)
     return "BOOLEAN"
 
 
 def scalar(lint: Lint, node: exp.Subquery, scope: Scope) -> str:
-    """Read a query in the place of a value."""
-    relation = _query(lint, node.this, scope)
+    """Read a query in the place of a value; of which row it is asked it does not know."""
+    relation = _query(lint, node.this, None)
     if frozenset() not in relation.keys or len(relation.columns) != 1:
         lint.refuse(node, "a query in the place of a value must have one row and column: an aggregate without group by")
     return next(iter(relation.columns.values()), UNKNOWN)
