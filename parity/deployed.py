@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,8 +78,8 @@ class Deployed:
                 )
             self.texts[script_of(name)] = Bucket(self.aws, self.lake.bucket).text(str(job["Command"]["ScriptLocation"]))
 
-    def run_all(self, place: str, key: str) -> list[JobReport]:
-        """Run the jobs over the lake at `place`, with the key of the pseudonyms in the object `key`."""
+    def run_all(self, place: str, told: Mapping[str, str]) -> list[JobReport]:
+        """Run the jobs over the lake at `place`; each is told the parameters of its stage."""
         self._place = place
         waiting, ended = dict(self._jobs), dict[str, JobReport]()
         while waiting or self._going:
@@ -88,7 +88,7 @@ class Deployed:
                     ended[job] = _not_run(job, [other for other in before if other in ended and not ended[other].ok])
                     del waiting[job]
                 elif all(other in ended for other in before):
-                    self._begin(job, key)
+                    self._begin(job, told)
                     del waiting[job]
             if self._going:
                 self.progress(f"running {', '.join(run.job for run in self._going)}", len(ended), len(self._jobs))
@@ -111,8 +111,7 @@ class Deployed:
             if run.goes_on:
                 self._stop(run)
 
-    def _begin(self, job: str, key: str) -> None:
-        told = {"pseudonym_key": key, "clock_skew_ms": "0"}  # as the left side is
+    def _begin(self, job: str, told: Mapping[str, str]) -> None:
         arguments = {"--LAKE": self._place} | {ARGUMENTS[name]: told[name] for name in parameters_of(job)}
         if any(feed.name in STAGES[table_of(job)].inputs for feed in FEEDS):
             arguments["--LANDING"] = self._place

@@ -86,6 +86,7 @@ class Outcome:
     started: str = ""
     finished: str = ""
     whole: bool = True
+    clock_skew_ms: int = 0
 
     @property
     def verdict(self) -> Verdict:

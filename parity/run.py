@@ -7,7 +7,6 @@ right one, compare, settle known differences.
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import tempfile
 import time
@@ -28,6 +27,7 @@ from parity.outcome import Outcome, SideOutcome
 from parity.verdict import Cause, TableVerdict, Verdict
 from stedi import __version__
 from stedi.errors import UsageError
+from stedi.parameters import Parameters
 from stedi.run import Progress, silent
 from stedi.storage import Options
 
@@ -50,7 +50,7 @@ class ParityRun:
     only: frozenset[str] | None = None
     render: Callable[[str], Mapping[str, str]] | None = None
     progress: Progress = silent
-    key: str = field(default_factory=lambda: secrets.token_hex(32), repr=False)
+    parameters: Parameters = field(default_factory=Parameters)
     today: date = field(default_factory=lambda: datetime.now(UTC).date())
 
     resources: ExitStack = field(default_factory=ExitStack)
@@ -131,7 +131,12 @@ def _start(asked: ParityRun) -> None:
 def _left(asked: ParityRun) -> None:
     """Build the lake of the left side."""
     assert asked.given is not None
-    left = DuckDB(asked.folder / "left", key=asked.key, memory_limit=asked.memory_limit, progress=asked.progress)
+    left = DuckDB(
+        asked.folder / "left",
+        parameters=asked.parameters,
+        memory_limit=asked.memory_limit,
+        progress=asked.progress,
+    )
     asked.left = asked.resources.enter_context(left).make(asked.given, {})
 
 
@@ -176,6 +181,7 @@ def _settle(asked: ParityRun) -> None:
         problems=settled.problems,
         mapping=judge.mapping(jobs),
         whole=jobs.only is None,
+        clock_skew_ms=asked.parameters.clock_skew_ms,
         inputs=judge.inputs_of(jobs, next(iter(asked.made.values()))),
         notes=tuple(str(note) for note in jobs.plan.notes),
         versions={"stedi": __version__, **asked.left.versions},

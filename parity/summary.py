@@ -61,6 +61,8 @@ def _others(outcome: Outcome) -> list[TableVerdict]:
 
 def _facts(outcome: Outcome) -> Mapping[str, str]:
     facts = {"landing": outcome.landing, "jobs": outcome.jobs}
+    if outcome.clock_skew_ms:
+        facts["clock skew"] = f"{outcome.clock_skew_ms:,} ms"
     for side in outcome.sides:
         facts[f"Glue {side.glue}"] = ", ".join(_of_side(side, outcome))
         if side.quarantine and all(verdict.same for verdict in side.quarantine):

@@ -138,6 +138,7 @@ OPTIONS: Mapping[str, Mapping[str, str | tuple[str, ...]]] = {
         "timeout": SHARE,
         "report": PLACE,
         "known": PLACE,
+        "clock_skew_ms": COUNT,
         "show_pii": FLAG,
         "keep": FLAG,
         "lake": PLACE,

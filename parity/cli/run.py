@@ -16,6 +16,7 @@ from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, optio
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.errors import UsageError
+from stedi.parameters import MAX_CLOCK_SKEW_MS, Parameters
 from stedi.storage import Options
 
 if TYPE_CHECKING:
@@ -87,6 +88,14 @@ Exit codes: 0 the same, 1 different or missing, 2 a job or a comparison failed.
     type=click.Path(dir_okay=False),
     help="Known differences.",
 )
+@option(
+    "--clock-skew-ms",
+    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
+    metavar="N",
+    default=0,
+    show_default=True,
+    help="By how much the clocks of a device and its owner's phone may differ, on both sides.",
+)
 @option("--show-pii", is_flag=True, help="Show personal data in examples of rows.")
 @option("--keep", is_flag=True, help="With --engine aws: leave the copies and tables of this run in the bucket.")
 @lake
@@ -105,6 +114,7 @@ def run(
     timeout: float | None,
     report: str | None,
     known: str,
+    clock_skew_ms: int,
     show_pii: bool,
     keep: bool,
     lake: str,
@@ -148,6 +158,7 @@ def run(
         Path(known),
         memory_limit,
         show_pii,
+        parameters=Parameters(clock_skew_ms=clock_skew_ms),
     )
     if report:
         from parity.artifacts import clear_artifacts

@@ -23,6 +23,7 @@ from stedi.glue.delivery import see_bucket
 from stedi.glue.jobs import PARITY_RUNS
 from stedi.glue.names import lake as lake_of
 from stedi.glue.receipt import digests
+from stedi.parameters import Parameters
 from stedi.run import Progress, silent
 
 __all__ = ["KEY", "Aws"]
@@ -47,7 +48,7 @@ class Aws:
         *,
         lake: str,
         glue: str = "5.1",
-        key: str,
+        parameters: Parameters,
         keep: bool = False,
         progress: Progress = silent,
         unhurried: Callable[[], AbstractContextManager[None]] = nullcontext,
@@ -55,7 +56,7 @@ class Aws:
         timeout: float = 3600.0,
     ) -> None:
         self.glue = glue
-        self._key = key
+        self._parameters = parameters
         self._jobs = jobs
         self._folder = folder
         self._lake = lake_of(lake)
@@ -105,7 +106,8 @@ class Aws:
         self._place(given, prefix)
         made.seconds["place"] = time.perf_counter() - started
         started = time.perf_counter()
-        made.jobs += self._deployed.run_all(self._uri(prefix), f"{self._uri(prefix)}/{KEY}")
+        told = {"pseudonym_key": f"{self._uri(prefix)}/{KEY}", "clock_skew_ms": str(self._parameters.clock_skew_ms)}
+        made.jobs += self._deployed.run_all(self._uri(prefix), told)
         made.seconds["jobs"] = time.perf_counter() - started
         self._progress("fetching the tables", 0, 1)
         self._take(made, prefix)
@@ -121,7 +123,7 @@ class Aws:
             given.lay(feed.name, laid, everything=True)
             found = [path for path in laid.rglob("*") if path.is_file()]
             files |= {f"{prefix}/{feed.prefix}{file.relative_to(laid).as_posix()}": file for file in found}
-        self._bucket.write(f"{prefix}/{KEY}", self._key)
+        self._bucket.write(f"{prefix}/{KEY}", self._parameters.key)
         with ThreadPoolExecutor(AT_ONCE) as pool:
             list(pool.map(self._bucket.upload, files.values(), files))
 

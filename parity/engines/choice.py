@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from parity.engines import Engine
 from stedi.errors import EnvironmentFault, UsageError
@@ -45,6 +45,9 @@ class Choice:
 
     def __call__(self, asked: ParityRun, glue: str) -> Engine:
         """Return the right side of a run under a version of Glue."""
+        what = asked.chosen[glue], asked.folder / glue
+        how: dict[str, Any] = {"glue": glue, "parameters": asked.parameters}
+        how |= {"timeout": self.timeout, "progress": asked.progress}
         if self.engine == "aws":
             from parity.engines.aws import Aws
 
@@ -52,33 +55,12 @@ class Choice:
                 raise UsageError(
                     "--engine aws needs the bucket that the jobs are deployed for", fix="give --lake s3://bucket"
                 )
-            return Aws(
-                asked.chosen[glue],
-                asked.folder / glue,
-                lake=self.lake,
-                keep=self.keep,
-                glue=glue,
-                key=asked.key,
-                timeout=self.timeout,
-                progress=asked.progress,
-                unhurried=self.unhurried,
-                said=self.said,
-            )
+            return Aws(*what, **how, lake=self.lake, keep=self.keep, unhurried=self.unhurried, said=self.said)
         from parity.engines.spark import Spark
 
         python = self.glue_6_python if self.glue_6_python and glue.startswith("6.") else sys.executable
         _check_pyspark(glue, python)
-        return Spark(
-            asked.chosen[glue],
-            asked.folder / glue,
-            glue=glue,
-            key=asked.key,
-            python=python,
-            master=self.master,
-            memory=self.memory,
-            timeout=self.timeout,
-            progress=asked.progress,
-        )
+        return Spark(*what, **how, python=python, master=self.master, memory=self.memory)
 
 
 def _check_pyspark(glue: str, python: str) -> None:

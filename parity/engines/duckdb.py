@@ -13,6 +13,7 @@ from parity.landing import LandingData
 from stedi.build import build
 from stedi.contracts import FEEDS, TABLES
 from stedi.lake import Lake
+from stedi.parameters import Parameters
 from stedi.run import Progress, silent
 from stedi.storage import Options
 
@@ -24,9 +25,11 @@ class DuckDB:
 
     name = "duckdb"
 
-    def __init__(self, folder: Path, *, key: str, memory_limit: str | None = None, progress: Progress = silent) -> None:
+    def __init__(
+        self, folder: Path, *, parameters: Parameters, memory_limit: str | None = None, progress: Progress = silent
+    ) -> None:
         self._folder = folder
-        self._key = key
+        self._parameters = parameters
         self._memory_limit = memory_limit
         self._progress = progress
         self._made = 0
@@ -49,7 +52,8 @@ class DuckDB:
             lake,
             given.storage.uri,
             memory_limit=self._memory_limit,
-            pseudonym_key=self._key,
+            pseudonym_key=self._parameters.key,
+            clock_skew_ms=self._parameters.clock_skew_ms,
             options=options,
             progress=self._progress,
         )

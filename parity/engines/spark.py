@@ -21,6 +21,8 @@ from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
+from stedi.glue.jobs import ARGUMENTS
+from stedi.parameters import Parameters
 from stedi.run import Progress, silent
 from stedi.stages import STAGES
 from stedi.storage import make_private, make_private_folder
@@ -50,7 +52,7 @@ class Spark:
         folder: Path,
         *,
         glue: str = "5.1",
-        key: str,
+        parameters: Parameters,
         python: str = sys.executable,
         master: str = "local[*]",
         memory: str = "2g",
@@ -62,7 +64,7 @@ class Spark:
         worker: Worker | None = None,
     ) -> None:
         self.glue = glue
-        self._key = key
+        self._parameters = parameters
         self._jobs = jobs
         self._folder = folder
         self._timeout = timeout
@@ -155,11 +157,12 @@ class Spark:
 
     def _arguments(self, name: str) -> dict[str, str]:
         if self._jobs.rendered:
-            needs_key = "pseudonym_key" in STAGES[self._jobs.plan.makes[name]].parameters
-            return {"LAKE": LAKE, **({"PSEUDONYM_KEY_PATH": KEY} if needs_key else {})}
-        asked = next(script.arguments for script in self._jobs.plan.jobs if script.name == name)
+            told = {"pseudonym_key": KEY, "clock_skew_ms": str(self._parameters.clock_skew_ms)}
+            asked = STAGES[self._jobs.plan.makes[name]].parameters
+            return {"LAKE": LAKE} | {ARGUMENTS[parameter].lstrip("-"): told[parameter] for parameter in asked}
+        wanted = next(script.arguments for script in self._jobs.plan.jobs if script.name == name)
         given = self._jobs.corrections.arguments
-        return {key: given[key] for key in asked if key in given}
+        return {key: given[key] for key in wanted if key in given}
 
     # rendered jobs
 
@@ -170,7 +173,7 @@ class Spark:
             self._worker.place(f"{LAKE}/{feed.prefix}", laid)
         key = self._folder / f"run-{self._made}" / "key" / KEY.rpartition("/")[2]
         make_private_folder(key.parent)
-        key.write_text(self._key, encoding="utf-8")
+        key.write_text(self._parameters.key, encoding="utf-8")
         make_private(key)
         self._worker.place(KEY.rpartition("/")[0], key.parent)
 

@@ -149,9 +149,10 @@ def test_the_deployed_jobs_give_the_same_tables(
 ) -> None:
     changed = {**SCRIPTS, f"{FIRST}.py": SCRIPTS[f"{FIRST}.py"] + "# a comment that changes nothing\n"}
     deploy(client, FIRST, changed[f"{FIRST}.py"])
-    code, out, err = parity("--json")
+    code, out, err = parity("--json", "--clock-skew-ms", "40")
     assert code == 0, out + err
     document = json.loads(out)
+    assert document["facts"]["clock skew"] == "40 ms"
     assert verdicts(document) == dict.fromkeys(MADE, "same")
     assert all(table["left_rows"] == table["right_rows"] > 0 for table in document["tables"].values())
     [side] = document["sides"].values()
@@ -201,10 +202,11 @@ def test_each_run_works_in_a_folder_of_its_own_and_is_told_no_key(
     jobs = Deployed(Aws(), lake(LAKE), list(SCRIPTS), "5.1")
     jobs.check()
     jobs._place = place
-    jobs._begin("device_owners_trusted_to_curated", "s3://a/key")
-    jobs._begin(LAST, "s3://a/key")
+    told = {"pseudonym_key": "s3://a/key", "clock_skew_ms": "0"}
+    jobs._begin("device_owners_trusted_to_curated", told)
+    jobs._begin(LAST, told)
     owners, training = account.sent("glue:StartJobRun")[1:]
-    assert owners["Arguments"]["--CLOCK_SKEW_MS"] == "0", "whatever the job has: the left side has none"
+    assert owners["Arguments"]["--CLOCK_SKEW_MS"] == "0", "whatever the job has"
     assert training["Arguments"]["--PSEUDONYM_KEY_PATH"] == "s3://a/key"
     jobs.stop()
 

@@ -43,7 +43,7 @@ def parity(landing: Path, spark_worker: Worker, tmp_path: Path) -> Run:
             str(landing),
             folder,
             engine=lambda asked, glue: Spark(
-                asked.chosen[glue], asked.folder / glue, key=asked.key, worker=spark_worker
+                asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, worker=spark_worker
             ),
             known_file=tmp_path / "parity-known.toml",
         )

@@ -44,7 +44,7 @@ def parity(landing: Path, spark_worker: Worker, tmp_path: Path) -> Parity:
             str(landing),
             jobs,
             engine=lambda asked, glue: Spark(
-                asked.chosen[glue], asked.folder / glue, key=asked.key, worker=spark_worker
+                asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, worker=spark_worker
             ),
             known_file=known,
             today=today,

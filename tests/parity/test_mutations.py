@@ -29,6 +29,7 @@ from parity.worker import Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.glue.render import render, script
 from stedi.glue.spark_sql import in_steps
+from stedi.parameters import Parameters
 from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
@@ -194,10 +195,10 @@ def base(spark_worker: Worker, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("mutations")
     given = look(str(write_landing(folder / "landing")))
     texts = render()
-    with DuckDB(folder / "left", key=KEY) as left:
+    with DuckDB(folder / "left", parameters=Parameters(KEY)) as left:
         tables = left.make(given, {}).tables
         jobs = rendered_jobs(texts)
-        with Spark(jobs, folder / "right", key=KEY, worker=spark_worker) as right:
+        with Spark(jobs, folder / "right", parameters=Parameters(KEY), worker=spark_worker) as right:
             made = right.make(given, {})
         assert all(job.ok for job in made.jobs), made.jobs
         shutil.copytree(spark_worker.root / "buckets", folder / "buckets")

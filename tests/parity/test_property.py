@@ -29,6 +29,7 @@ from parity.verdict import Verdict
 from parity.worker import Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.glue.render import render
+from stedi.parameters import Parameters
 from stedi.stages import STAGES
 
 pytestmark = pytest.mark.spark
@@ -58,30 +59,37 @@ def rendered() -> Jobs:
 
 
 @st.composite
-def training(draw: st.DrawFn) -> strategies.Landing:
-    """Draw landing files of customers who train, each with a device: some lose readings, agree late, or train together.
+def training(draw: st.DrawFn) -> tuple[strategies.Landing, int]:
+    """Draw landing files of customers who train, each with a device, and by how much clocks may be apart.
 
-    Without them hardly any example has an owner of a device.
+    Some lose readings, agree late, or train together; without them hardly any example has an owner of a device.
     """
+    skew = draw(st.sampled_from((0, 0, 2)))
     files: dict[str, list[dict[str, object]]] = {feed: [] for feed in strategies.FEEDS}
     for number, email in enumerate(
         draw(st.lists(st.sampled_from(strategies.EMAILS), min_size=1, max_size=4, unique=True))
     ):
         first = START + 1000 * draw(st.integers(0, 2))
         instants = [first + step for step in sorted(draw(st.sets(st.integers(0, 20), min_size=4, max_size=9)))]
-        lost = draw(st.integers(0, 2))
+        lost, ahead = draw(st.integers(0, 2)), draw(st.integers(-skew, skew))
         agreed = draw(st.sampled_from((1, instants[1], instants[-1] + 1)))
         files["customer"].append({"email": email, "serialNumber": "s", "shareWithResearchAsOfDate": agreed})
-        files["accelerometer"] += [{"user": email, "timestamp": at, "x": 0.5} for at in instants[lost:]]
+        files["accelerometer"] += [{"user": email, "timestamp": at + ahead, "x": 0.5} for at in instants[lost:]]
         files["step_trainer"] += [{"serialNumber": f"d-{number}", "sensorReadingTime": at} for at in instants]
     return {
         f"{feed}/landing/training.json": "".join(json.dumps(row) + "\n" for row in rows).encode()
         for feed, rows in files.items()
-    }
+    }, skew
 
 
 def both_sides(
-    landing: Path, worker: Worker, jobs: Jobs, report: Path | None = None, only: frozenset[str] | None = SOME
+    landing: Path,
+    worker: Worker,
+    jobs: Jobs,
+    report: Path | None = None,
+    *,
+    only: frozenset[str] | None = SOME,
+    skew: int = 0,
 ) -> Outcome:
     """Run both sides; an empty table is no surprise in data made up at random."""
 
@@ -93,10 +101,13 @@ def both_sides(
 
     asked = ParityRun(
         str(landing),
-        engine=lambda asked, glue: Spark(asked.chosen[glue], asked.folder / glue, key=asked.key, worker=worker),
+        engine=lambda asked, glue: Spark(
+            asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, worker=worker
+        ),
         may_be_empty=frozenset(TABLES),
         only=only,
         render=lambda _: jobs,
+        parameters=Parameters(clock_skew_ms=skew),
     )
     return run(asked, finish)
 
@@ -106,12 +117,14 @@ def check(
     worker: Worker,
     jobs: Jobs,
     report: Path | None = None,
+    *,
     only: frozenset[str] | None = SOME,
+    skew: int = 0,
 ) -> Outcome:
     """Fail with a reproducer unless both sides are the same; return what was found."""
     with tempfile.TemporaryDirectory() as name:
         folder = strategies.write(landing, Path(name) / "landing")
-        outcome = both_sides(folder, worker, jobs, report, only)
+        outcome = both_sides(folder, worker, jobs, report, only=only, skew=skew)
         if outcome.verdict is not Verdict.SAME:
             pytest.fail(reproducer(folder, outcome), pytrace=False)
         return outcome
@@ -133,9 +146,12 @@ def count(outcome: Outcome, seen: Counter[str]) -> None:
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
 )
 @given(landing=strategies.landings(), trained=st.one_of(st.none(), st.none(), st.none(), training()))
-def _agree(worker: Worker, seen: Counter[str], landing: strategies.Landing, trained: strategies.Landing | None) -> None:
+def _agree(
+    worker: Worker, seen: Counter[str], landing: strategies.Landing, trained: tuple[strategies.Landing, int] | None
+) -> None:
     only = None if trained or EVERY else SOME
-    outcome = check(landing | (trained or {}), worker, rendered(), Path(REPORT) if REPORT else None, only)
+    more, skew = trained or ({}, 0)
+    outcome = check(landing | more, worker, rendered(), Path(REPORT) if REPORT else None, only=only, skew=skew)
     assert {verdict.table for verdict in outcome.sides[0].tables} == set(only or STAGES)
     count(outcome, seen)
     seen["example"] += 1

@@ -228,7 +228,7 @@ def test_a_script_without_an_end_is_stopped_and_said(landing: Path, spark_worker
         str(landing),
         studio.put(tmp_path / "jobs", {script: endless}),
         engine=lambda asked, glue: Spark(
-            asked.chosen[glue], asked.folder / glue, key=asked.key, timeout=6, worker=spark_worker
+            asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, timeout=6, worker=spark_worker
         ),
         known_file=tmp_path / "parity-known.toml",
     )
@@ -368,7 +368,7 @@ def test_the_rendered_jobs_are_the_same_and_leave_the_receipt_of_a_release(
     write_walk(landing, "Ada")
     with (landing / "customer" / "landing" / "bad.json").open("wb") as file:
         file.write(b'{"email": "Una.Quillfeather@example.com"\n\xff\n')
-    process = start(None)
+    process = start(None, "--clock-skew-ms", 40)
     out, err = process.communicate(timeout=300)
     ran = Ran(process.returncode, out, err, tmp_path / "report")
     assert ran.code == 0, out + err
@@ -376,6 +376,7 @@ def test_the_rendered_jobs_are_the_same_and_leave_the_receipt_of_a_release(
     check_reports(ran, landing, jobs=len(STAGES))
     assert set(ran.document["tables"]) == set(STAGES)
     assert ran.document["facts"]["quarantine"] == "same, 2 lines"
+    assert ran.document["facts"]["clock skew"] == "40 ms"
     scripts = render("5.1")
     receipt = Receipt.load(ran.report / "receipt.json")
     assert receipt.verdict == "same"
