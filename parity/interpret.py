@@ -1,57 +1,24 @@
 """Read Python without running it: what the expressions of a script come to, as far as its own text says.
 
 Enough for scripts as people write them for Glue: constants, variables, f-strings, `+`, `%`, `.format`, lists and
-dictionaries, loops over them, functions of the script. What is not known stays UNKNOWN; where it is a part of a text,
-its source stands there in braces, as `s3://{bucket}/customer/landing/`.
+dictionaries, loops over them, functions and classes of the script. What is not known stays UNKNOWN; where it is a part
+of a text, its source stands there in braces, as `s3://{bucket}/customer/landing/`.
 """
 
 from __future__ import annotations
 
 import ast
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["UNKNOWN", "Call", "Interpreter", "Unknown"]
+from parity.values import UNKNOWN, Call, Unknown, builtin, item, method, percent, plus
+
+__all__ = ["Interpreter"]
 
 _DEEPEST = 8
 _LONGEST_LOOP = 200
-
-
-class Unknown:
-    """A value that the text of the script does not give; `source` is how the script writes it."""
-
-    def __init__(self, source: str = "") -> None:
-        self.source = source
-
-    def __repr__(self) -> str:
-        return f"{{{self.source or '…'}}}"
-
-
-UNKNOWN = Unknown()
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call in the script: `name` is its last name, `before` those before it, `receiver` what they come to."""
-
-    line: int
-    name: str
-    before: tuple[str, ...]
-    receiver: Any
-    positional: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-    source: str
-
-    def argument(self, name: str, position: int | None = None, default: Any = UNKNOWN) -> Any:
-        """Return an argument by name or position."""
-        if name in self.keywords:
-            return self.keywords[name]
-        if position is not None and position < len(self.positional):
-            return self.positional[position]
-        return default
 
 
 @dataclass(slots=True)
@@ -62,6 +29,22 @@ class _Function:
 
 @dataclass(slots=True)
 class _Module:
+    scope: dict[str, Any]
+
+
+@dataclass(slots=True)
+class _Class:
+    """What a class of the script holds: its functions, and what it binds; `fields` are those with annotations."""
+
+    scope: dict[str, Any]
+    fields: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Object:
+    """An object of a class of the script."""
+
+    of: _Class
     scope: dict[str, Any]
 
 
@@ -98,6 +81,8 @@ class Interpreter:
         match node:
             case ast.FunctionDef() | ast.AsyncFunctionDef():
                 scope[node.name] = _Function(node, scope)
+            case ast.ClassDef():
+                scope[node.name] = self._class(node, scope)
             case ast.Assign(targets=targets, value=value):
                 found = self.value(value, scope)
                 for target in targets:
@@ -105,7 +90,7 @@ class Interpreter:
             case ast.AnnAssign(target=target, value=ast.expr() as value):
                 self._bind(target, self.value(value, scope), scope)
             case ast.AugAssign(target=ast.Name(id=name), op=ast.Add(), value=value):
-                scope[name] = _plus(scope.get(name, Unknown(name)), self.value(value, scope))
+                scope[name] = plus(scope.get(name, Unknown(name)), self.value(value, scope))
             case ast.Return(value=ast.expr() as value):
                 return self.value(value, scope)
             case ast.If(test=test, body=body, orelse=orelse):
@@ -140,19 +125,25 @@ class Interpreter:
         return self._imported[name]
 
     def _loop(self, node: ast.For | ast.AsyncFor, scope: dict[str, Any]) -> Any:
-        over = self.value(node.iter, scope)
-        known = isinstance(over, list | tuple) and len(over) <= _LONGEST_LOOP
         returned: Any = None
-        for item in over if known else [Unknown(ast.unparse(node.target))]:
-            self._bind(node.target, item, scope)
+        for one in self._items(node.iter, node.target, scope):
+            self._bind(node.target, one, scope)
             returned = _first(returned, self._run(node.body, scope))
         return _first(returned, self._run(node.orelse, scope))
+
+    def _class(self, node: ast.ClassDef, scope: dict[str, Any]) -> _Class:
+        """Walk the body of a class."""
+        bases = [base for base in (self.value(base, scope) for base in node.bases) if isinstance(base, _Class)]
+        inherited = {name: value for base in reversed(bases) for name, value in base.scope.items()}
+        inside = scope | inherited
+        self._run(node.body, inside)
+        own = {name: value for name, value in inside.items() if name not in scope or value is not scope[name]}
+        fields = [s.target.id for s in node.body if isinstance(s, ast.AnnAssign) and isinstance(s.target, ast.Name)]
+        return _Class(inherited | own, (*(name for base in bases for name in base.fields), *fields))
 
     def _other(self, node: ast.stmt, scope: dict[str, Any]) -> Any:
         """Walk what neither binds nor decides: expressions first, then the statements inside (with, try, while)."""
         returned: Any = None
-        if isinstance(node, ast.ClassDef):
-            return None
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
                 self.value(child, scope)
@@ -177,6 +168,10 @@ class Interpreter:
             case ast.Subscript(value=ast.Name(id=name), slice=ast.Constant(value=key)):
                 if isinstance(scope.get(name), dict):
                     scope[name][key] = value
+            case ast.Attribute(value=inner, attr=name):
+                of = self.value(inner, scope)
+                if isinstance(of, _Object | _Class):
+                    of.scope[name] = value
             case _:
                 pass
 
@@ -201,10 +196,18 @@ class Interpreter:
                     for key, value in zip(keys, values, strict=True)
                 ]
                 return {key: value for key, value in pairs if isinstance(key, str | int)}
+            case ast.ListComp(elt=inner) | ast.SetComp(elt=inner) | ast.GeneratorExp(elt=inner):
+                return [self.value(inner, inside) for inside in self._each(node.generators, scope)]
+            case ast.DictComp(key=key, value=inner):
+                pairs = [
+                    (self.value(key, inside), self.value(inner, inside))
+                    for inside in self._each(node.generators, scope)
+                ]
+                return {key: value for key, value in pairs if isinstance(key, str | int)}
             case ast.BinOp(left=left, op=ast.Add(), right=right):
-                return _plus(self.value(left, scope), self.value(right, scope))
+                return plus(self.value(left, scope), self.value(right, scope))
             case ast.BinOp(left=left, op=ast.Mod(), right=right):
-                return _percent(self.value(left, scope), self.value(right, scope), node)
+                return percent(self.value(left, scope), self.value(right, scope), node)
             case ast.BoolOp(op=ast.Or(), values=values):
                 found = [self.value(value, scope) for value in values]
                 return next((value for value in found if not isinstance(value, Unknown) and value), found[-1])
@@ -217,15 +220,17 @@ class Interpreter:
                 one, other = self.value(body, scope), self.value(orelse, scope)
                 return other if decided is False or isinstance(one, Unknown) else one
             case ast.Subscript(value=inner, slice=key):
-                return _item(self.value(inner, scope), self.value(key, scope), node)
+                return item(self.value(inner, scope), self.value(key, scope), node)
             case ast.NamedExpr(target=target, value=inner):
                 found_value = self.value(inner, scope)
                 self._bind(target, found_value, scope)
                 return found_value
             case ast.Attribute(value=inner, attr=name):
                 receiver = self.value(inner, scope)
-                if isinstance(receiver, _Module) and name in receiver.scope:
-                    return receiver.scope[name]
+                if isinstance(receiver, _Module | _Object | _Class):
+                    held = self._member(receiver, name)
+                    is_property = isinstance(held, _Function) and "property" in _decorators(held)
+                    return self._enter(held, Call(node.lineno, name), receiver) if is_property else held
                 found_value = self.on_attribute(name, receiver, node.lineno)
                 return Unknown(ast.unparse(node)) if found_value is None else found_value
             case ast.Call():
@@ -251,6 +256,27 @@ class Interpreter:
         else:
             self.value(function, scope)
             name, before = "", ()
+        positional, keywords = self._arguments(node, scope)
+        source = ast.unparse(node)
+        call = Call(self._line or node.lineno, name, before, receiver, positional, keywords, source)
+        local = scope.get(name, self.scope.get(name)) if not before and isinstance(function, ast.Name) else None
+        bound: tuple[Any, ...] = ()
+        if isinstance(receiver, _Module | _Object | _Class):
+            local = self._member(receiver, name)
+            bound = _bound(receiver, local)
+        if isinstance(local, _Function):
+            found = self._enter(local, call, *bound)
+        elif isinstance(local, _Class):
+            found = self._make(local, call)
+        elif isinstance(receiver, str | list | tuple | dict):
+            found = method(call)
+        else:
+            found = builtin(call)
+        if found is None:
+            found = self.on_call(call)
+        return Unknown(source) if found is None else found
+
+    def _arguments(self, node: ast.Call, scope: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         positional = tuple(
             self.value(argument.value if isinstance(argument, ast.Starred) else argument, scope)
             for argument in node.args
@@ -262,22 +288,41 @@ class Interpreter:
                 keywords[keyword.arg] = value
             elif isinstance(value, dict):
                 keywords |= {str(key): item for key, item in value.items()}
-        source = ast.unparse(node)
-        call = Call(self._line or node.lineno, name, before, receiver, positional, keywords, source)
-        local = scope.get(name, self.scope.get(name)) if not before and isinstance(function, ast.Name) else None
-        if isinstance(receiver, _Module):
-            local = receiver.scope.get(name)
-        if isinstance(local, _Function):
-            found = self._enter(local, call)
-        elif isinstance(receiver, str | list | tuple | dict):
-            found = _method(call)
-        else:
-            found = _builtin(call)
-        if found is None:
-            found = self.on_call(call)
-        return Unknown(source) if found is None else found
+        return positional, keywords
 
-    def _enter(self, function: _Function, call: Call) -> Any:
+    def _each(self, generators: list[ast.comprehension], scope: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Yield the scope of each turn of a comprehension."""
+        if not generators:
+            yield scope
+            return
+        first, *rest = generators
+        for one in self._items(first.iter, first.target, scope):
+            inside = dict(scope)
+            self._bind(first.target, one, inside)
+            if not any(self.value(test, inside) is False for test in first.ifs):
+                yield from self._each(rest, inside)
+
+    def _items(self, over: ast.expr, target: ast.expr, scope: dict[str, Any]) -> Iterable[Any]:
+        found = self.value(over, scope)
+        known = isinstance(found, list | tuple | dict) and len(found) <= _LONGEST_LOOP
+        return [*found] if known else [Unknown(ast.unparse(target))]
+
+    def _member(self, of: _Module | _Object | _Class, name: str) -> Any:
+        found = of.scope.get(name)
+        if found is None and isinstance(of, _Object):
+            found = of.of.scope.get(name)
+        return Unknown(name) if found is None else found
+
+    def _make(self, of: _Class, call: Call) -> _Object:
+        """Make an object of a class of the script."""
+        made = _Object(of, dict(zip(of.fields, call.positional, strict=False)) | dict(call.keywords))
+        start = of.scope.get("__init__")
+        if isinstance(start, _Function):
+            made.scope.clear()
+            self._enter(start, call, made)
+        return made
+
+    def _enter(self, function: _Function, call: Call, *bound: Any) -> Any:
         """Walk a function of the script with what it is called with."""
         if self._depth >= _DEEPEST:
             return None
@@ -289,7 +334,7 @@ class Interpreter:
         defaults |= {name: value for name, value in only if value is not None}
         inner |= dict.fromkeys((*names, *(a.arg for a in arguments.kwonlyargs)), UNKNOWN)
         inner |= {name: self.value(value, function.scope) for name, value in defaults.items()}
-        inner |= dict(zip(names, call.positional, strict=False))
+        inner |= dict(zip(names, (*bound, *call.positional), strict=False))
         inner |= dict(call.keywords)
         outside, self._line = self._line, call.line
         self._depth += 1
@@ -317,70 +362,15 @@ def _first(one: Any, other: Any) -> Any:
     return other if one is None else one
 
 
-def _plus(one: Any, other: Any) -> Any:
-    if isinstance(one, str) or isinstance(other, str):
-        return f"{one}{other}"
-    for kind in (list, tuple):
-        if isinstance(one, kind) and isinstance(other, kind):
-            return [*one, *other] if kind is list else (*one, *other)
-    if type(one) is int and type(other) is int:
-        return one + other
-    return UNKNOWN
+def _decorators(function: _Function) -> set[str]:
+    return {_names(decorator)[-1] for decorator in function.node.decorator_list if _names(decorator)}
 
 
-def _percent(template: Any, values: Any, node: ast.expr) -> Any:
-    if not isinstance(template, str):
-        return Unknown(ast.unparse(node))
-    try:
-        return template % (values if isinstance(values, tuple | dict) else (values,))
-    except (TypeError, ValueError, KeyError):
-        return Unknown(ast.unparse(node))
-
-
-def _item(container: Any, key: Any, node: ast.expr) -> Any:
-    if isinstance(container, Mapping) and isinstance(key, str | int) and key in container:
-        return container[key]
-    if isinstance(container, list | tuple) and isinstance(key, int) and -len(container) <= key < len(container):
-        return container[key]
-    named = isinstance(container, Unknown) and isinstance(key, str) and isinstance(node, ast.Subscript)
-    return Unknown(key if named and container.source == "arguments" else ast.unparse(node))
-
-
-_PLAIN = ("strip", "lstrip", "rstrip", "lower", "upper", "replace", "format", "removeprefix", "removesuffix", "split")
-
-
-def _method(call: Call) -> Any:
-    """Return what a method of a known text, list or dictionary gives."""
-    receiver, name = call.receiver, call.name
-    try:
-        if isinstance(receiver, str):
-            if name == "join" and call.positional and isinstance(call.positional[0], Sequence):
-                return receiver.join(str(item) for item in call.positional[0])
-            return getattr(receiver, name)(*call.positional, **call.keywords) if name in _PLAIN else None
-        if isinstance(receiver, dict):
-            if name in ("items", "keys", "values"):
-                return [*getattr(receiver, name)()]
-            return (
-                receiver.get(*call.positional[:2], UNKNOWN)
-                if name == "get" and len(call.positional) == 1
-                else (receiver.get(*call.positional[:2]) if name == "get" else None)
-            )
-        if isinstance(receiver, list) and name == "append":
-            receiver.append(*call.positional)
-    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
-        pass
-    return None
-
-
-def _builtin(call: Call) -> Any:
-    """Return what a few functions of Python give that paths are made with."""
-    last = call.before[-1:]
-    texts = [argument for argument in call.positional if isinstance(argument, str)]
-    if call.name == "join" and last == ("path",) and len(texts) == len(call.positional) > 0:
-        first, *rest = texts
-        return "/".join([first.rstrip("/"), str(PurePosixPath(*rest))]) if rest else first
-    if call.name in ("getenv", "get") and last in (("os",), ("environ",)) and len(call.positional) > 1:
-        return call.positional[1]
-    if not call.before and call.name == "str" and texts:
-        return texts[0]
-    return None
+def _bound(receiver: _Module | _Object | _Class, function: Any) -> tuple[Any, ...]:
+    """Return what a method gets before its arguments."""
+    if not isinstance(function, _Function) or isinstance(receiver, _Module):
+        return ()
+    decorators = _decorators(function)
+    if "classmethod" in decorators:
+        return (receiver.of if isinstance(receiver, _Object) else receiver,)
+    return (receiver,) if isinstance(receiver, _Object) and "staticmethod" not in decorators else ()

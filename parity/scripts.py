@@ -16,7 +16,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from parity.interpret import UNKNOWN, Call, Interpreter, Unknown
+from parity.interpret import Interpreter
+from parity.values import UNKNOWN, Call, Unknown
 
 __all__ = ["Access", "Script", "Step", "closed", "is_open", "read_script"]
 

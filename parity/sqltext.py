@@ -41,13 +41,15 @@ def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     from sqlglot import exp
 
     for statement in statements:
+        if isinstance(statement, exp.Use | exp.Drop) or _kind(statement) in ("DATABASE", "SCHEMA"):
+            continue
         target = statement.this if isinstance(statement, exp.Insert | exp.Create) else None
         target = target.find(exp.Table) if target is not None else None
         own = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
         for found in statement.find_all(exp.Table):
             name = ".".join(part.name for part in found.parts).lower()
             if found is target and not isinstance(statement, exp.Select):
-                if not _is_view(statement):
+                if _kind(statement) != "VIEW":
                     written[name] = None
                 else:
                     own.add(name)
@@ -56,8 +58,9 @@ def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return tuple(read), tuple(written)
 
 
-def _is_view(statement: Any) -> bool:
-    return str(statement.args.get("kind", "")).upper() == "VIEW"
+def _kind(statement: Any) -> str:
+    """Return what a statement makes, as TABLE."""
+    return str(statement.args.get("kind", "")).upper()
 
 
 def declared(text: str) -> list[Declared]:

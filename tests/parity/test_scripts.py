@@ -75,6 +75,30 @@ def test_the_places_of_a_job_of_glue_studio_are_found_with_their_lines() -> None
             'f = glueContext.create_dynamic_frame_from_options(connection_type="s3", connection_options=o)',
         ),
         ('f = glueContext.getSource("s3", paths=["s3://bucket/customer/landing/"])',),
+        (frame('[f"s3://bucket/{x}/landing/" for x in ("customer", "")  if x == "customer"][0]'),),
+        ('f = {k: spark.read.json(p) for k, p in {"c": "s3://bucket/customer/landing/"}.items()}',),
+        (
+            "class Zone:",
+            "    root = 's3://bucket'",
+            "    def __init__(self, zone): self.zone = zone",
+            "    @property",
+            "    def end(self): return self.zone.lower()",
+            "    def path(self, name): return '/'.join([self.root, name, self.end])",
+            "class Landing(Zone):",
+            "    @classmethod",
+            "    def make(cls): return cls('LANDING')",
+            frame("Landing.make().path('customer')"),
+        ),
+        (
+            "@dataclass",
+            "class Job:",
+            "    spark: object",
+            "    feed: str",
+            "    @staticmethod",
+            "    def root(name): return f's3://bucket/{name}'",
+            "    def run(self): return self.spark.read.json(f'{self.root(self.feed)}/landing')",
+            "Job(spark, feed='customer').run()",
+        ),
     ],
     ids=lambda lines: lines[-1][:60],
 )
@@ -131,6 +155,13 @@ def test_a_query_reads_the_tables_that_are_no_views_of_the_script() -> None:
     assert {access.table for access in script.reads} == {"stedi.customer_trusted", "other", "stedi.z"}
 
 
+@pytest.mark.parametrize(
+    "query", ["create database if not exists a", "use a", "drop table if exists a.b", "show tables"]
+)
+def test_a_statement_about_no_rows_names_no_table(query: str) -> None:
+    assert tables_of(query) == ((), ())
+
+
 def test_a_query_that_sqlglot_cannot_read_still_names_its_tables() -> None:
     assert tables_of("select * fro m (( from a.b join `c`") == (("a.b", "c"), ())
 
@@ -176,9 +207,10 @@ def test_reading_runs_nothing(tmp_path: object) -> None:
         "x = " + "(" * 80 + "1" + ")" * 80,
         "x = " + "+".join(["a"] * 900),
         "x = [" + ",".join(["1"] * 5000) + "]\nfor i in x:\n    pass",
-        "*a, b = 1, 2\nx[0] = 3\na.b = 4\nclass C:\n    d = spark.read\nlambda: 1\n(y := 2)\n",
+        "*a, b = 1, 2\nx[0] = 3\na.b = 4\nclass C(D, E()):\n    d = spark.read\nlambda: 1\nC.e().f\nC(1).g = 2\n",
+        "class C:\n    def f(self): return self.f()\nC().f()\n[x for x in y for z in x if z]\n{**a, 'b': {*c}}",
         '"%d" % "a"\n"{0}".format()\n"a".join(None)\n[1][5]\n{}["a"]\n"a".split(1)\n[].append()\n',
-        "match a:\n    case 1:\n        pass\nasync def g():\n    async with a as b:\n        pass\n",
+        "(y := 2)\nmatch a:\n    case 1:\n        pass\nasync def g():\n    async with a as b:\n        pass\n",
     ],
 )
 def test_odd_python_is_no_harm(text: str) -> None:

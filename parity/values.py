@@ -1,0 +1,117 @@
+"""Values that a script's text gives: what operators, methods and functions make of those that are known."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+__all__ = ["UNKNOWN", "Call", "Unknown", "builtin", "item", "method", "percent", "plus"]
+
+
+class Unknown:
+    """A value that the text of the script does not give; `source` is how the script writes it."""
+
+    def __init__(self, source: str = "") -> None:
+        self.source = source
+
+    def __repr__(self) -> str:
+        return f"{{{self.source or '…'}}}"
+
+
+UNKNOWN = Unknown()
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call in the script: `name` is its last name, `before` those before it, `receiver` what they come to."""
+
+    line: int
+    name: str
+    before: tuple[str, ...] = ()
+    receiver: Any = None
+    positional: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+
+    def argument(self, name: str, position: int | None = None, default: Any = UNKNOWN) -> Any:
+        """Return an argument by name or position."""
+        if name in self.keywords:
+            return self.keywords[name]
+        if position is not None and position < len(self.positional):
+            return self.positional[position]
+        return default
+
+
+def plus(one: Any, other: Any) -> Any:
+    """Return what `one + other` is: text with what is not known in braces, lists, numbers."""
+    if isinstance(one, str) or isinstance(other, str):
+        return f"{one}{other}"
+    for kind in (list, tuple):
+        if isinstance(one, kind) and isinstance(other, kind):
+            return [*one, *other] if kind is list else (*one, *other)
+    if type(one) is int and type(other) is int:
+        return one + other
+    return UNKNOWN
+
+
+def percent(template: Any, values: Any, node: ast.expr) -> Any:
+    """Return what `template % values` is."""
+    if not isinstance(template, str):
+        return Unknown(ast.unparse(node))
+    try:
+        return template % (values if isinstance(values, tuple | dict) else (values,))
+    except (TypeError, ValueError, KeyError):
+        return Unknown(ast.unparse(node))
+
+
+def item(container: Any, key: Any, node: ast.expr) -> Any:
+    """Return what `container[key]` is."""
+    if isinstance(container, Mapping) and isinstance(key, str | int) and key in container:
+        return container[key]
+    if isinstance(container, list | tuple) and isinstance(key, int) and -len(container) <= key < len(container):
+        return container[key]
+    named = isinstance(container, Unknown) and isinstance(key, str) and isinstance(node, ast.Subscript)
+    return Unknown(key if named and container.source == "arguments" else ast.unparse(node))
+
+
+_PLAIN = ("strip", "lstrip", "rstrip", "lower", "upper", "replace", "format", "removeprefix", "removesuffix", "split")
+
+
+def method(call: Call) -> Any:
+    """Return what a method of a known text, list or dictionary gives."""
+    receiver, name = call.receiver, call.name
+    try:
+        if isinstance(receiver, str):
+            if name == "join" and call.positional and isinstance(call.positional[0], Sequence):
+                return receiver.join(str(item) for item in call.positional[0])
+            return getattr(receiver, name)(*call.positional, **call.keywords) if name in _PLAIN else None
+        if isinstance(receiver, dict):
+            if name in ("items", "keys", "values"):
+                return [*getattr(receiver, name)()]
+            return (
+                receiver.get(*call.positional[:2], UNKNOWN)
+                if name == "get" and len(call.positional) == 1
+                else (receiver.get(*call.positional[:2]) if name == "get" else None)
+            )
+        if isinstance(receiver, list) and name == "append":
+            receiver.append(*call.positional)
+    except (TypeError, ValueError, KeyError, IndexError, AttributeError):
+        pass
+    return None
+
+
+def builtin(call: Call) -> Any:
+    """Return what a few functions of Python give that paths are made with."""
+    last = call.before[-1:]
+    texts = [argument for argument in call.positional if isinstance(argument, str)]
+    if call.name == "join" and last == ("path",) and len(texts) == len(call.positional) > 0:
+        first, *rest = texts
+        return "/".join([first.rstrip("/"), str(PurePosixPath(*rest))]) if rest else first
+    if call.name in ("getenv", "get") and last in (("os",), ("environ",)) and len(call.positional) > 1:
+        return call.positional[1]
+    if not call.before and call.name == "str" and texts:
+        return texts[0]
+    return None
