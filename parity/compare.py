@@ -20,7 +20,7 @@ from parity.difference import SIDES, changed_by_key, find_difference, look_up, v
 from parity.examples import EXAMPLES, find_examples, masked
 from parity.fingerprint import Fingerprint, fingerprint
 from parity.pairing import Pairing, is_number, pair
-from parity.sources import Data, Source, open_source, readable
+from parity.sources import Data, Source, open_source, readable, refuse_long_integers
 from parity.tolerance import Tolerance, near, pair_near
 from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
 from stedi.contracts import Table
@@ -115,6 +115,9 @@ def _case(
     )
     pairing = _settled(engine, pairing, left, right)
     columns = pairing.compared
+    if left.kind == right.kind == "JSON":
+        refuse_long_integers(engine, left, [column.left for column in columns if column.left], names[0])
+        refuse_long_integers(engine, right, [column.right for column in columns if column.right], names[1])
     at = {column.name.lower(): number for number, column in enumerate(columns)}
     view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
     view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])

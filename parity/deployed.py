@@ -15,7 +15,7 @@ from typing import Any
 
 from parity.bucket import Bucket
 from parity.engines import JobReport
-from parity.mapping import Note
+from parity.plan import Note
 from parity.worker import JobError
 from stedi.contracts import FEEDS
 from stedi.errors import EnvironmentFault, UsageError

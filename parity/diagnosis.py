@@ -10,8 +10,8 @@ import builtins
 import re
 from collections.abc import Iterator
 
-from parity.mapping import Note
 from parity.personal import Hide
+from parity.plan import Note
 from parity.scripts import Script, Step
 from parity.worker import JobError, JobResult
 from stedi.masking import scrub

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from parity.corrections import Corrections, load_corrections
-from parity.mapping import Plan, plan_jobs
+from parity.mapping import plan_jobs
+from parity.plan import Plan
 from parity.scripts import Script, read_script
 from parity.sqltext import Declared, declared
 from stedi import plan

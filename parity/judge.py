@@ -11,9 +11,9 @@ from parity.compare import compare
 from parity.diagnosis import likely_wrong, shown_error, steps_behind
 from parity.engines import JobReport, Made, trusted_of
 from parity.jobs import Jobs
-from parity.mapping import Note
 from parity.outcome import Check, JobOutcome, SideOutcome
 from parity.personal import Hide, hider
+from parity.plan import Note
 from parity.verdict import TableVerdict, Verdict, failed, in_order, missing
 from parity.worker import JobError
 from stedi.contracts import FEEDS, TABLES, Column, Table

@@ -8,16 +8,16 @@ from __future__ import annotations
 import difflib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 
 from parity.corrections import Corrections
 from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal
+from parity.plan import Given, Link, Located, Note, Output, Plan
 from parity.scripts import Access, Script, closed, is_open
 from parity.sqltext import Declared
 from stedi.contracts import FEEDS, TABLES
 
-__all__ = ["CATALOG_BUCKET", "Given", "Link", "Located", "Note", "Output", "Plan", "plan_jobs"]
+__all__ = ["CATALOG_BUCKET", "plan_jobs"]
 
 CATALOG_BUCKET = "parity-catalog"
 """Where tables of the catalog lie whose place nobody gives."""
@@ -26,99 +26,6 @@ _ODD = re.compile(r"[^A-Za-z0-9_]+")
 _MISSPELLED = 0.75  # "trustd" is 0.92 like "trusted", "landing" 0.29
 
 _MADE = tuple(table for table in TABLES.values() if table.zone != "landing")
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """Something to say about a line of a script; line 0 is about all of it, no script about the whole run."""
-
-    script: str
-    line: int
-    text: str
-
-    def __str__(self) -> str:
-        place = f"{self.script}:{self.line}" if self.line else self.script
-        return f"{place}: {self.text}" if place else self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """A place where scripts look for landing data: a folder, or one file of that name."""
-
-    feed: str
-    path: str
-    table: str = ""
-    one_file: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """A table of the catalog that no script creates: where it lies and, for landing tables, the feed it is."""
-
-    table: str
-    path: str
-    format: str
-    feed: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """What a script writes: the place it lies at, and the table of ours it is by its names."""
-
-    script: str
-    access: Access
-    path: str
-    table: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A read of what another script makes: where it lies, which table of ours it is, who makes it ("": nobody)."""
-
-    script: str
-    access: Access
-    path: str
-    table: str
-    maker: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be run, in order, and what was decided on the way.
-
-    `skipped` says why a script is none of the jobs, `makes` which table a script is for by its name and its outputs.
-    """
-
-    jobs: tuple[Script, ...] = ()
-    given: tuple[Given, ...] = ()
-    catalog: tuple[Located, ...] = ()
-    outputs: tuple[Output, ...] = ()
-    links: tuple[Link, ...] = ()
-    notes: tuple[Note, ...] = ()
-    skipped: Mapping[str, str] = field(default_factory=dict)
-    broken: tuple[Script, ...] = ()
-    makes: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def missing(self) -> tuple[Link, ...]:
-        """The reads of what no script makes; `table` is the one of ours that was meant, if it is made nowhere else."""
-        return tuple(link for link in self.links if not link.maker)
-
-    @property
-    def inputs(self) -> dict[str, tuple[str, ...]]:
-        """The tables of ours that each table of ours is made from, by what the scripts read."""
-        found: dict[str, dict[str, None]] = {table: {} for table in self.makes.values()}
-        for link in self.links:
-            if link.table and link.script in self.makes and link.table != self.makes[link.script]:
-                found[self.makes[link.script]][link.table] = None
-        return {table: tuple(names) for table, names in found.items()}
-
-    @property
-    def buckets(self) -> tuple[str, ...]:
-        """Every bucket the jobs know of, sorted."""
-        paths = [given.path for given in self.given] + [located.path for located in self.catalog]
-        paths += [access.path for job in self.jobs for access in (*job.reads, *job.writes)]
-        return tuple(sorted({bucket for path in paths if (bucket := bucket_of(path)) and not is_open(bucket)}))
 
 
 def _is_s3(path: str) -> bool:
@@ -158,6 +65,7 @@ class _Planner:
         broken = self._choose()
         self._outputs()
         self._ties()
+        self._twins()
         self._links()
         jobs = self._order()
         makes = {output.script: output.table for output in self.outputs if output.table}
@@ -291,6 +199,17 @@ class _Planner:
                     self.notes.append(Note(other, 0, f"not run: {self.skipped[other]}"))
         self.outputs = [output for output in self.outputs if output.script not in self.skipped]
         self.scripts = {name: script for name, script in self.scripts.items() if name not in self.skipped}
+
+    def _twins(self) -> None:
+        """Say where several scripts make one table, at different places: only one of them is compared."""
+        first: dict[str, Output] = {}
+        for output in self.outputs:
+            known = first.setdefault(output.table, output)
+            if output.table and known.script != output.script:
+                said = f"writes {output.table} elsewhere than {known.script}, whose table is compared"
+                self.notes.append(
+                    Note(output.script, output.access.line, f"{said}; choose in parity.toml: [jobs] skip")
+                )
 
     def _is_named_for(self, name: str, path: str) -> bool:
         tables = {output.table for output in self.outputs if output.path == path and output.table}

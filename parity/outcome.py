@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from parity.known import Known
-from parity.mapping import Note
+from parity.plan import Note
 from parity.verdict import TableVerdict, Verdict, exit_code, overall
 
 __all__ = ["Check", "JobOutcome", "Outcome", "SideOutcome"]

@@ -22,7 +22,7 @@ from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
-__all__ = ["Data", "Source", "open_source", "readable"]
+__all__ = ["Data", "Source", "open_source", "readable", "refuse_long_integers"]
 
 Data = Any
 """A path or URI of a file or folder, a sequence of paths, an Arrow table, dataset or reader, a Polars frame, lazy or
@@ -38,6 +38,8 @@ _FILE = "_stedi_parity_file"
 """The column of each row's file, beside the file's own, which may well be called filename."""
 _DIGITS = 38
 """Digits of a decimal that DuckDB holds; larger ones it reads as doubles."""
+_EXACT = 2**53
+"""The whole numbers up to which each is a double of its own."""
 _TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
 
 _FIX = {
@@ -220,23 +222,30 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
         f" filename = '{_FILE}')"
     )
     values = {"files": paths, "size": MAX_JSON_BYTES, "compression": compression, "sampled": _SAMPLED_FILES}
-    guessed = [pair for pair in _view_files(engine, f"{view}_files", guess, values, what) if pair[0] != _FILE]
+    try:
+        guessed = [pair for pair in _view_files(engine, f"{view}_files", guess, values, what) if pair[0] != _FILE]
+    except StediError as error:
+        if "non-record" in str(error.__cause__) and _is_keyless(engine, paths, what):
+            raise UsageError(f"{what}: its objects have no key", fix="see what wrote them") from error
+        raise
     # a date of JSON is text: read as a date it would no longer be told from another spelling of it
     columns = {name: "VARCHAR" if type_ in _TEXTUAL else type_ for name, type_ in guessed if type_ != _NULL}
     nulls = [name for name, type_ in guessed if type_ == _NULL]
     spelled = {name: twin for name, _ in guessed if (twin := _twin(name, guessed))}
-    if columns and not spelled:
-        with explained(what):
-            relation = engine.connection.read_json(
-                paths,
-                columns=columns,
-                records="true",
-                hive_partitioning=False,
-                maximum_object_size=MAX_JSON_BYTES,
-                compression=compression,
-                filename=_FILE,
-            )
-            relation.create_view(f"{view}_files", replace=True)
+    texts = {name: "VARCHAR" for name, type_ in columns.items() if type_ == "DOUBLE"}
+    for name, types in ((f"{view}_files", columns), (f"{view}_texts", texts)):
+        if types and not spelled:
+            with explained(what):
+                relation = engine.connection.read_json(
+                    paths,
+                    columns=types,
+                    records="true",
+                    hive_partitioning=False,
+                    maximum_object_size=MAX_JSON_BYTES,
+                    compression=compression,
+                    filename=_FILE,
+                )
+                relation.create_view(name, replace=True)
     if partitions:
         found = _view_partitioned(engine, view, files, partitions, what, nulls=nulls if columns else ())
     else:
@@ -245,6 +254,29 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
     weak = dict.fromkeys((name for name, _ in found), "JSON")
     weak |= dict.fromkeys(next(iter(partitions.values()), ()), "folder")
     return Source(view, "JSON", tuple(found), weak, spelled)
+
+
+def _is_keyless(engine: Engine, paths: Sequence[str], what: str) -> bool:
+    """Return whether there is nothing in files of JSON but `{}`."""
+    counts = "count(*), count(*) filter (json::varchar = '{}')"
+    sql = f"select {counts} from read_json_objects($files, maximum_object_size = $size)"
+    [(objects, empty)] = engine.run(what, sql, {"files": list(paths), "size": MAX_JSON_BYTES})
+    return bool(objects == empty)
+
+
+def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], what: str) -> None:
+    """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
+    double = {name for name, type_ in source.columns if type_ == "DOUBLE" and name not in source.spelled}
+    for name in double.intersection(names):
+        text, texts = quoted(name), quoted(f"{source.view}_texts")
+        long = f"coalesce(abs(try_cast({text} as hugeint)) > {_EXACT}, true)"
+        whole = f"regexp_full_match({text}, '-?[0-9]{{16,}}')"
+        [(count,)] = engine.run(what, f"select count(*) filter ({whole} and {long}) from {texts}")
+        if count:
+            raise UsageError(
+                f"{what}: {name} has {count:,} whole numbers that are too long to be compared",
+                fix="write them as text on both sides, or leave the column out",
+            )
 
 
 def _twin(name: str, columns: Sequence[tuple[str, str]]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol, Self
 
-from parity.mapping import Note
+from parity.plan import Note
 from parity.worker import JobError
 from stedi.contracts import TABLES
 from stedi.stages import STAGES

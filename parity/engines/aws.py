@@ -15,7 +15,7 @@ from parity.deployed import Deployed
 from parity.engines import Made
 from parity.jobs import Jobs
 from parity.landing import LandingData
-from parity.mapping import Note
+from parity.plan import Note
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import StediError
 from stedi.glue.aws import Aws as Account

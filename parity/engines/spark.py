@@ -16,9 +16,9 @@ from parity.diagnosis import notes_of
 from parity.engines import JobReport, Made, trusted_of
 from parity.jobs import Jobs
 from parity.landing import LandingData
-from parity.mapping import Note
 from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
+from parity.plan import Note
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.glue.jobs import ARGUMENTS

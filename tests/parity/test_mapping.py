@@ -9,8 +9,8 @@ import studio
 
 from parity.corrections import parse_corrections
 from parity.jobs import Jobs, folder_jobs
-from parity.mapping import Plan
 from parity.places import likeness, meant, normal, overlap
+from parity.plan import Plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
 
@@ -273,6 +273,15 @@ def test_of_two_scripts_for_one_place_the_one_named_for_it_runs(tmp_path: Path) 
     plan = jobs_of(tmp_path, scripts | {"aaa_old.py": again}).plan
     assert names(plan) == ORDER
     assert "customer_landing_to_trusted.py does" in plan.skipped["aaa_old.py"]
+
+
+def test_two_scripts_for_one_table_at_two_places_are_said(tmp_path: Path) -> None:
+    name = "customer_landing_to_trusted.py"
+    text = studio.jobs()[name]
+    plan = jobs_of(tmp_path, {name: text, "previous.py": text.replace("s3://stedi-lake-house", "s3://old-lake")}).plan
+    line = studio.line_of(text, "getSink(")
+    says = f"writes customer_trusted elsewhere than {name}, whose table is compared; choose in parity.toml: [jobs] skip"
+    assert said(plan, "previous.py") == [(line, says)]
 
 
 def test_a_read_of_the_whole_bucket_comes_after_all_that_write_in_it(tmp_path: Path) -> None:

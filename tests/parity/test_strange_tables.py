@@ -152,6 +152,23 @@ def test_types_that_cannot_be_compared_exactly_are_refused(tmp_path: Path) -> No
         assert "no columns" not in raised.value.message
     with pytest.raises(UsageError, match="it has no columns"):
         compare(pa.table({}), pa.table({}))
+    (tmp_path / "a.json").write_text("{}\n{}\n", encoding="utf-8")
+    with pytest.raises(UsageError, match="its objects have no key"):
+        compare(tmp_path / "a.json", _GOOD)
+
+
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [("9" * 40, True), (f"-{2**64}", True), (str(2**64), True), ("1e300", False), (f"{2**64}.0", False)],
+)
+def test_whole_numbers_that_json_reads_as_doubles_are_refused(number: str, refused: bool, tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.json").write_text(f'{{"v": {number}}}\n{{"v": 0.5}}\n{{}}\n', encoding="utf-8")
+    if refused:
+        with pytest.raises(UsageError, match="v has 1 whole numbers that are too long"):
+            compare(tmp_path / "a.json", tmp_path / "b.json")
+    else:
+        assert compare(tmp_path / "a.json", tmp_path / "b.json").same
 
 
 @pytest.mark.parametrize("values", [["a"], [True], [[1.0]], [dt.date(2020, 1, 1)]])
