@@ -11,7 +11,7 @@ from parity.verdict import TableVerdict
 
 __all__ = ["picture"]
 
-WIDTH, HEIGHT = 196, 62
+WIDTH, HEIGHT = 216, 62
 """Pixels of a table."""
 
 ACROSS, DOWN, MARGIN = 52, 26, 8
@@ -24,7 +24,7 @@ def picture(report: Report) -> ET.Element:
     names = list(dict.fromkeys([*inputs, *(source for sources in inputs.values() for source in sources)]))
     places = _places(names, inputs)
     width = max(x for x, _ in places.values()) + WIDTH + MARGIN
-    height = max(y for _, y in places.values()) + HEIGHT + MARGIN
+    height = max(y for _, y in places.values()) + HEIGHT + DOWN  # edges go along the gap below the last row too
     label = f"Tables and what each is made from. {report.headline}"
     drawing = ET.Element(
         "svg",

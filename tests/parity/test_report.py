@@ -224,6 +224,9 @@ def test_the_picture_shows_every_table_and_edge(report: Report) -> None:
     assert set(re.findall(r"<title>(.*?)</title>", drawing)) == names
     assert drawing.count("<path") == sum(len(stage.inputs) for stage in STAGES.values())
     assert drawing.count('class="table different first"') == 1
+    height = int(re.findall(r' height="(\d+)"', drawing)[0])
+    edges = re.findall(r'<path d="([^"]+)"', drawing)
+    assert max(float(y) for edge in edges for y in re.findall(r",([\d.]+)", edge)) < height
 
 
 def test_a_comment_is_never_longer_than_a_pull_request_takes() -> None:
