@@ -43,9 +43,10 @@ _SAYS: dict[str, str] = {
 _TYPES: dict[str, str] = {
     "KeyError": "a record has not the field, or the script did not ask for the argument, that the message names",
     "NameError": "it uses a name that was never given a value, often the node of another script",
-    "ModuleNotFoundError": "it imports a module that is not installed where the jobs run",
+    "ModuleNotFoundError": "it imports a module that is not installed here; one that Glue brings wants a pip install",
+    "EOFError": "it asks for input, which no job is given",
     "ImportError": "it imports what the module does not have",
-    "AttributeError": "it calls a method that this kind of frame has not (toDF() and fromDF() change between them)",
+    "AttributeError": "it names what its frame has not: toDF() and fromDF() change the kind, df.name is exact in case",
     "GlueArgumentError": "it asks for a job argument that was not given: set it in parity.toml under [arguments]",
     "MemoryError": "it holds more rows in Python than fit into the memory of its process: leave them to Spark",
     "SyntaxError": "it does not parse, so nothing of it can run; Glue 5.1 is Python 3.11, Glue 6.0 is Python 3.13",
