@@ -52,19 +52,20 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     """Compare what one right side made with the left."""
     jobs, made = asked.chosen[glue], asked.made[glue]
     reports = _reports(jobs, made)
-    notes = (*made.notes, *(note for report in reports for note in report.notes))
+    notes = [*made.notes, *(note for report in reports for note in report.notes)]
     hide = _hider(asked, reports, notes)
+    notes = [replace(note, text=hide(note.text)) for note in notes]
     outcomes = [_job(report, jobs, hide) for report in reports]
     verdicts = [_table(asked, name, jobs, made, outcomes) for name in wanted(jobs)]
     verdicts = in_order(verdicts, inputs_of(jobs, made), [feed.name for feed in FEEDS])
     return SideOutcome(
         glue=glue,
         engine=asked.rights[glue].name,
-        tables=tuple(_explained(verdict, jobs) for verdict in verdicts),
+        tables=tuple(_explained(verdict, jobs, notes) for verdict in verdicts),
         quarantine=tuple(_quarantine(asked, feed, made, reports) for feed in FEEDS) if jobs.rendered else (),
         ledger=tuple(_ledger(asked, feed, made) for feed in FEEDS) if jobs.rendered else (),
         jobs=tuple(outcomes),
-        notes=tuple(replace(note, text=hide(note.text)) for note in notes),
+        notes=tuple(notes),
         versions=made.versions,
         seconds={name: round(seconds, 3) for name, seconds in made.seconds.items()},
     )
@@ -140,18 +141,19 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
         return failed(name, error.message, fix=error.fix)
 
 
-def _explained(verdict: TableVerdict, jobs: Jobs) -> TableVerdict:
-    """Add the lines of the script that are likely behind a difference."""
+def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note]) -> TableVerdict:
+    """Add what the job of a table met with, and the lines of its script that are likely behind a difference."""
     if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT:
         return verdict
     scripts = [script for script in jobs.plan.jobs if jobs.plan.makes.get(script.name) == verdict.table]
+    met = [str(note) for script in scripts for note in notes if note.script == script.name]
     lines = [
         f"{script.name}, line {step.line}: {step.kind}: {_short(step.text)}"
         for script in scripts
         for explanation in verdict.causes
         for step in steps_behind(script, str(explanation.cause))
     ]
-    return replace(verdict, notes=(*verdict.notes, *dict.fromkeys(lines)))
+    return replace(verdict, notes=(*verdict.notes, *met, *dict.fromkeys(lines)))
 
 
 def _short(text: str) -> str:

@@ -204,7 +204,8 @@ def _print(outcome: Outcome, report: Report) -> None:
                 where = f"{job.name}, line {job.line}" if job.line else job.name
                 print_lines(f"{shown(where)}: {job.state}: {shown(job.problem)}")
         of = f" of Glue {side.glue}" if len(outcome.sides) > 1 else ""
-        print_lines(*(f"note{of}: {shown(str(text))}" for text in side.notes))
+        told = {text for verdict in side.tables for text in verdict.notes}
+        print_lines(*(f"note{of}: {shown(str(text))}" for text in side.notes if str(text) not in told))
     print_lines(*(f"{shown(name)}: {shown(value)}" for name, value in report.facts.items()))
     times = outcome.seconds
     print_lines(

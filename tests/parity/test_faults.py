@@ -129,12 +129,12 @@ def reads(**places: str) -> str:
 
 
 FAULTS = {
-    "a filter that is always false": fault(
+    "a join on a field in another case": fault(
         Cause.EMPTY,
-        "customer_trusted",
-        "Filter.apply",
-        reads(In="customer/landing"),
-        studio.keep("Out", "In", 'row["shareWithResearchAsOfDate"] == "yes"'),
+        "machine_learning_curated",
+        "Join.apply",
+        reads(Steps="step_trainer/trusted", Readings="accelerometer/trusted"),
+        studio.join("Out", "Readings", "Steps", "timeStamp", "sensorReadingTime"),
     ),
     "customers filtered by nothing": fault(
         Cause.MISSING_CONSENT_FILTER,
@@ -339,6 +339,9 @@ def test_a_fault_is_named_with_its_cause_and_line(parity: Run, name: str) -> Non
     if found.line:
         line = studio.line_of(found.script, found.line)
         assert any(text.startswith(f"{script}, line {line}: ") for text in verdict.notes), verdict.notes
+    if "timeStamp" in found.script:
+        said = f"{script}:{line}: absent field: Join: no field timeStamp in the frame; it has timestamp"
+        assert said in verdict.notes
 
 
 def test_each_cause_has_a_script() -> None:
