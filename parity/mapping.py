@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from parity.corrections import Corrections
-from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal
+from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal, zone_of
 from parity.plan import Given, Link, Located, Note, Output, Plan
 from parity.scripts import Access, Script, closed, is_open
 from parity.sqltext import Declared
@@ -38,6 +38,12 @@ def _lies(path: str) -> str:
     """Return where a place lies in a run; for what is no S3 path a place where nothing will ever be."""
     known = normal(closed(path))
     return known if _is_s3(path) else f"s3://{CATALOG_BUCKET}/elsewhere/{_ODD.sub('-', known).strip('-.')}"
+
+
+def _misspells(one: str, other: str) -> bool:
+    """Return whether two names are meant to be one; those of two zones are not."""
+    zones = {zone_of(one), zone_of(other)} - {None}
+    return len(zones) < 2 and difflib.SequenceMatcher(None, one, other).ratio() > _MISSPELLED  # noqa: PLR2004 - two
 
 
 def plan_jobs(scripts: Sequence[Script], ddl: Sequence[Declared] = (), corrections: Corrections | None = None) -> Plan:
@@ -193,7 +199,7 @@ class _Planner:
         for path, names in writers.items():
             left = [name for name in names if name not in self.skipped]
             if len(left) > 1:
-                first, *others = sorted(left, key=lambda name: (not self._is_named_for(name, path), len(name), name))
+                first, *others = sorted(left, key=lambda name: (self._is_named_for(name, path), len(name), name))
                 for other in others:
                     self.skipped[other] = f"it writes {path}, as {first} does; choose in parity.toml: [jobs] skip"
                     self.notes.append(Note(other, 0, f"not run: {self.skipped[other]}"))
@@ -211,9 +217,12 @@ class _Planner:
                     Note(output.script, output.access.line, f"{said}; choose in parity.toml: [jobs] skip")
                 )
 
-    def _is_named_for(self, name: str, path: str) -> bool:
+    def _is_named_for(self, name: str, path: str) -> int:
+        """Return how a script is named for what lies at a path: 0 as our own job, 1 for its table, 2 not at all."""
         tables = {output.table for output in self.outputs if output.path == path and output.table}
-        return any(self._by_script(self.scripts[name]) == table for table in tables)
+        if any(TABLES[table].glue_job == self.scripts[name].stem for table in tables):
+            return 0
+        return 1 if self._by_script(self.scripts[name]) in tables else 2
 
     # where things are read
 
@@ -268,7 +277,7 @@ class _Planner:
             ours, theirs = path.split("/"), output.path.split("/")
             if len(ours) == len(theirs):
                 other = [pair for pair in zip(ours, theirs, strict=True) if pair[0] != pair[1]]
-                if len(other) == 1 and difflib.SequenceMatcher(None, *other[0]).ratio() > _MISSPELLED:
+                if len(other) == 1 and _misspells(*other[0]):
                     return output.path
         return ""
 
@@ -307,7 +316,7 @@ class _Planner:
     def _miss(self, name: str, access: Access, path: str) -> None:
         found = meant(access.table.rpartition(".")[2] or path, _MADE)
         makers = [o for o in self.outputs if found is not None and o.table == found.name and o.script != name]
-        if access.table and len(makers) == 1:
+        if access.table and len({maker.script for maker in makers}) == 1:
             # a crawler would have found it there
             maker = makers[0]
             self.after[name].add(maker.script)

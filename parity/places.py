@@ -8,7 +8,7 @@ from functools import cache
 
 from stedi.contracts import TABLES, Table
 
-__all__ = ["bucket_of", "holds", "is_one_file", "likeness", "meant", "normal", "overlap"]
+__all__ = ["bucket_of", "holds", "is_one_file", "likeness", "meant", "normal", "overlap", "zone_of"]
 
 _ALSO: Mapping[str, tuple[str, ...]] = {
     "machinelearning": ("ml",),
@@ -64,9 +64,25 @@ def likeness(name: str, contract: Table) -> int:
     """
     # the bucket counts only where the rest of a path says nothing: it is of one name for all tables, mostly
     bucket, _, prefix = name.partition("://")[2].partition("/")
+    # a folder within another's: accelerometer/step_trainer_trusted
+    last = prefix.rstrip("/").rpartition("/")[2]
+    if _says_all(last):
+        return _likeness(last, contract)
     return (_likeness(prefix, contract) if prefix else 0) or _likeness(
         f"{bucket}/{prefix}" if bucket else name, contract
     )
+
+
+def _says_all(name: str) -> bool:
+    """Return whether a name gives a subject and a zone by itself."""
+    words = _words(name)
+    subjects = [subject for found in _subjects().values() for subject in found]
+    return _last_zone(words) is not None and _speaks_of(words, "".join(words), subjects)
+
+
+def zone_of(name: str) -> str | None:
+    """Return the zone that a name gives."""
+    return _last_zone(_words(name))
 
 
 def _likeness(name: str, contract: Table) -> int:

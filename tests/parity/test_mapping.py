@@ -57,6 +57,8 @@ def said(plan: Plan, script: str) -> list[tuple[int, str]]:
         ("machine_learning_from_step_trainer_trusted_to_curated", "machine_learning_curated"),
         ("step_trainer_landing_to_trusted", "step_trainer_trusted"),
         ("customer_trusted_to_curated", "customers_curated"),
+        ("s3://b/accelerometer/step_trainer_trusted/", "step_trainer_trusted"),
+        ("s3://b/accelerometer/machine_learning_trusted/", None),
         ("s3://stedi-customer-landing/data.json", "customer_landing"),
         ("s3://b/silver/accelerometer", "accelerometer_trusted"),
         ("s3://b/html/", None),
@@ -133,25 +135,28 @@ def test_tables_a_crawler_made_are_landing_tables_of_any_database(tmp_path: Path
 
 
 def test_a_ddl_file_says_where_a_landing_table_lies(tmp_path: Path) -> None:
-    ddl = "create external table stedi.cust_in (a string) location 's3://b/in/customer_raw/';"
+    # whose bucket is called as that of another zone, but for the zone
+    ddl = "create external table stedi.cust_in (a string) location 's3://the-customer-landing/in/';"
     scripts = studio.jobs() | {
         "customer_landing_to_trusted.py": studio.script(
-            studio.catalog("A", "cust_in"), studio.sink("B", "A", "s3://b/customer/trusted/", "customer_trusted")
+            studio.catalog("A", "cust_in"), studio.sink("B", "A", "s3://the-customer-trusted/in/", "customer_trusted")
         )
     }
     plan = jobs_of(tmp_path, scripts, tables_sql=ddl).plan
-    assert ("customer_landing", "s3://b/in/customer_raw", "stedi.cust_in") in {
+    assert ("customer_landing", "s3://the-customer-landing/in", "stedi.cust_in") in {
         (given.feed, given.path, given.table) for given in plan.given
     }
 
 
 def test_a_table_that_a_crawler_made_of_an_output_is_that_output(tmp_path: Path) -> None:
     trusted = studio.script(
-        studio.s3("A", "s3://b/customer/landing/"), studio.write("B", "A", "s3://b/customer/trusted/")
+        studio.s3("A", "s3://b/customer/landing/"),
+        studio.write("B", "A", "s3://b/customer/trusted/"),
+        "spark.sql(\"create table customer_trusted using json location 's3://b/customer/trusted/'\")\n",
     )
     plan = jobs_of(tmp_path, studio.jobs() | {"customer_landing_to_trusted.py": trusted}).plan
     assert names(plan) == ORDER
-    [located] = [located for located in plan.catalog if not located.feed]
+    [located] = [located for located in plan.catalog if located.table == "stedi.customer_trusted"]
     assert (located.table, located.path) == ("stedi.customer_trusted", "s3://b/customer/trusted")
     assert any("no script registers" in text for _, text in said(plan, "accelerometer_landing_to_trusted.py"))
 
@@ -270,9 +275,9 @@ def test_a_script_that_reads_what_it_writes_is_said(tmp_path: Path) -> None:
 def test_of_two_scripts_for_one_place_the_one_named_for_it_runs(tmp_path: Path) -> None:
     scripts = studio.jobs()
     again = scripts["customer_landing_to_trusted.py"]
-    plan = jobs_of(tmp_path, scripts | {"aaa_old.py": again}).plan
+    plan = jobs_of(tmp_path, scripts | {"aaa_old.py": again, "Customer Trusted.py": again}).plan
     assert names(plan) == ORDER
-    assert "customer_landing_to_trusted.py does" in plan.skipped["aaa_old.py"]
+    assert all("customer_landing_to_trusted.py does" in plan.skipped[name] for name in plan.skipped)
 
 
 def test_two_scripts_for_one_table_at_two_places_are_said(tmp_path: Path) -> None:
