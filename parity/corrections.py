@@ -16,10 +16,14 @@ BUCKET = "my-bucket"
 
 [tables]
 skip = ["machine_learning_curated"]        # not compared
+
+[runtime]                                  # what is unproven against AWS, read otherwise
+field_case = "insensitive"
 """
 
 from __future__ import annotations
 
+import importlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -42,6 +46,7 @@ _KNOWN = {
     "arguments": None,
     "jobs": ("skip", "order"),
     "tables": ("skip",),
+    "runtime": None,
 }
 
 
@@ -55,6 +60,7 @@ class Corrections:
     skip: tuple[str, ...] = ()
     order: tuple[str, ...] = ()
     not_compared: tuple[str, ...] = ()
+    runtime: Mapping[str, str] = field(default_factory=dict)
     file: Path | None = None
 
 
@@ -85,6 +91,7 @@ def parse_corrections(file: Path, data: bytes) -> Corrections:
         _names(file, raw, "jobs", "skip"),
         _names(file, raw, "jobs", "order"),
         tables,
+        _settings(file, raw.get("runtime", {})),
         file,
     )
 
@@ -115,6 +122,15 @@ def _names(file: Path, raw: Mapping[str, Any], section: str, key: str) -> tuple[
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise UsageError(f"{file}: {section}.{key}: takes a list of names", fix="correct the file")
     return tuple(values)
+
+
+def _settings(file: Path, values: Mapping[str, object]) -> dict[str, str]:
+    found = {name: str(value) for name, value in values.items()}
+    try:
+        importlib.import_module("parity.runtime.parity_runtime.settings").Settings.of(found)
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}", fix="docs/parity-runtime.md says what each decides") from error
+    return found
 
 
 def _one_of(file: Path, where: str, name: object, known: Any) -> None:

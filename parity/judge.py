@@ -141,19 +141,23 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
         return failed(name, error.message, fix=error.fix)
 
 
+_FIELD_CASE = "name the field as the frame does; [runtime] field_case in parity.toml has Glue match it in any case"
+
+
 def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note]) -> TableVerdict:
     """Add what the job of a table met with, and the lines of its script that are likely behind a difference."""
     if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT:
         return verdict
     scripts = [script for script in jobs.plan.jobs if jobs.plan.makes.get(script.name) == verdict.table]
     met = [str(note) for script in scripts for note in notes if note.script == script.name]
+    fix = verdict.fix or (_FIELD_CASE if any("absent field" in text and "it has" in text for text in met) else "")
     lines = [
         f"{script.name}, line {step.line}: {step.kind}: {_short(step.text)}"
         for script in scripts
         for explanation in verdict.causes
         for step in steps_behind(script, str(explanation.cause))
     ]
-    return replace(verdict, notes=(*verdict.notes, *met, *dict.fromkeys(lines)))
+    return replace(verdict, notes=(*verdict.notes, *met, *dict.fromkeys(lines)), fix=fix)
 
 
 def _short(text: str) -> str:

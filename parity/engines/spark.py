@@ -57,9 +57,6 @@ class Spark:
         master: str = "local[*]",
         memory: str = "2g",
         timeout: float | None = None,
-        settings: Mapping[str, str] | None = None,
-        conf: Mapping[str, str] | None = None,
-        shuffle_partitions: int = 4,
         progress: Progress = silent,
         worker: Worker | None = None,
     ) -> None:
@@ -74,9 +71,7 @@ class Spark:
             python=python,
             master=master,
             memory=memory,
-            settings=settings,
-            conf=conf,
-            shuffle_partitions=shuffle_partitions,
+            settings=jobs.corrections.runtime,
         )
         self._failed: BaseException | None = None
         self._start_seconds = 0.0

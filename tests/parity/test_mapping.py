@@ -317,6 +317,8 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
         order = ["step_trainer_landing_to_trusted.py", "job.py"]
         [tables]
         skip = ["machine_learning_curated"]
+        [runtime]
+        field_case = "insensitive"
     """
     scripts = studio.jobs() | {"job.py": text}
     del scripts["customer_landing_to_trusted.py"]
@@ -327,6 +329,7 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
     assert "machine_learning_trusted_to_curated.py" not in names(plan)
     assert names(plan).index("step_trainer_landing_to_trusted.py") < names(plan).index("job.py")
     assert jobs.corrections.not_compared == ("machine_learning_curated",)
+    assert jobs.corrections.runtime == {"field_case": "insensitive"}
     assert any("there is no script nowhere.py" in note.text for note in plan.notes)
 
 
@@ -342,6 +345,8 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
         ('[jobs]\nskp = ["a"]', "did you mean skip?"),
         ('[jobs]\nskip = "a"', "takes a list of names"),
         ('[tables]\nskip = ["ml"]', "no table that can be there"),
+        ("[runtime]\nfield_cases = 1", "there is no runtime setting 'field_cases'"),
+        ('[runtime]\nfield_case = "any"', "is none of sensitive, insensitive"),
     ],
 )
 def test_a_correction_that_is_none_is_refused(tmp_path: Path, text: str, said: str) -> None:

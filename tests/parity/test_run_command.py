@@ -390,7 +390,7 @@ CLUSTER = "local-cluster[2,1,1024]"
 def test_jobs_run_on_a_cluster_over_several_partitions(
     parity: Callable[..., Ran], landing: Path, tmp_path: Path
 ) -> None:
-    """On executors of their own, which write into no folder that others share."""
+    """On executors of their own, which write into no folder that others share, with a choice of parity.toml's own."""
     import pyspark
 
     for feed in FEEDS:
@@ -406,9 +406,12 @@ def test_jobs_run_on_a_cluster_over_several_partitions(
         "print('=> executors', sc._jsc.sc().getExecutorMemoryStatus().size() - 1)\njob.commit()"
     )
     readings = "accelerometer_landing_to_trusted.py"
-    scripts = {readings: JOBS[readings].replace("job.commit()", told)}
+    text = JOBS[readings].replace("job.commit()", told)
+    scripts = {readings: text.replace('keys1=["user"]', 'keys1=["USER"]')}
+    assert scripts[readings] != text
     others = [name for name in studio.TABLES if name != "accelerometer_trusted"]
-    (tmp_path / "parity.toml").write_text(f"[tables]\nskip = {json.dumps(others)}\n", encoding="utf-8")
+    corrections = f'[tables]\nskip = {json.dumps(others)}\n[runtime]\nfield_case = "insensitive"\n'
+    (tmp_path / "parity.toml").write_text(corrections, encoding="utf-8")
     ran = parity(scripts, "--master", CLUSTER)
     assert ran.code == 0, ran.out + ran.err
     check_reports(ran, landing, jobs=1)
