@@ -56,5 +56,6 @@ def find_causes(case: Case) -> tuple[Explanation, ...]:
     if found.keys() - _GENERAL:
         found = {cause: explanation for cause, explanation in found.items() if cause not in _GENERAL}
     if not found:
-        return (Explanation(Cause.OTHER, "no cause of the list fits"),)
+        hint = "" if case.keys else "; keys would tell which columns have changed"
+        return (Explanation(Cause.OTHER, f"the rows that differ have nothing in common that is looked for{hint}"),)
     return tuple(found.values())

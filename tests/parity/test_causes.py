@@ -203,7 +203,7 @@ FAULTS = {
         Cause.OTHER,
         "step_trainer_trusted",
         "select * replace (sensorReadingTime + 77777 as sensorReadingTime) from step_trainer_trusted",
-        "no cause",
+        "nothing in common that is looked for",
         None,
     ),
 }
