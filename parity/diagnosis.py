@@ -19,6 +19,7 @@ from stedi.masking import scrub
 __all__ = ["likely_wrong", "notes_of", "shown_error", "steps_behind"]
 
 _CLASS = re.compile(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)?)\]")
+_REASON = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _NAME = re.compile(r"`([^`]+)`(?:\.`([^`]+)`)*")
 _QUIET = ("ignored", "written")
 _LONGEST = 300
@@ -30,6 +31,7 @@ _SAYS: dict[str, str] = {
     "TABLE_OR_VIEW_NOT_FOUND": "nothing made the table or view {name} before this job",
     "PATH_NOT_FOUND": "nothing is at the path it reads: a misspelled path, or the job before it wrote elsewhere",
     "UNABLE_TO_INFER_SCHEMA": "nothing is at the path it reads, or no data of that format",
+    "CANNOT_READ_FILE_FOOTER": "it reads files as Parquet or ORC that are none: what writes them has another format",
     "COLUMN_ALREADY_EXISTS": "two columns have the name {name}; select one of them before writing",
     "AMBIGUOUS_REFERENCE": "{name} may be a column of either side of a join; write which one is meant",
     "PARSE_SYNTAX_ERROR": "the SQL is no Spark SQL",
@@ -84,7 +86,7 @@ def likely_wrong(error: JobError, script: Script | None = None) -> str:
 def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
     """Return an error as it may be shown: its type, then its message."""
     kept: list[str] = []
-    message = error.message
+    message = _essence(error.message)
     if error.type.rpartition(".")[2] in _OF_CODE:
         known = set(re.findall(r"\w+", script.text if script else "")) | set(dir(builtins))
 
@@ -99,6 +101,13 @@ def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
     said = re.sub("\0(\\d+)\0", lambda found: kept[int(found[1])], said)
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     return f"{error.type}: {said}" if said else error.type
+
+
+def _essence(message: str) -> str:
+    """Return what a task of Spark failed of, where that is why a job did: Spark says it below all that it ended."""
+    reasons: list[str] = _REASON.findall(message) if "Job aborted due to stage failure" in message else []
+    named = [reason for reason in reasons if _CLASS.search(reason)]
+    return next(iter(named or reasons[-1:]), message)
 
 
 def notes_of(script: Script, result: JobResult, *, rendered: bool) -> tuple[Note, ...]:

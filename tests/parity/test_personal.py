@@ -80,6 +80,23 @@ def test_names_of_the_scripts_own_code_are_shown_and_other_quotes_are_not(error:
     assert shown_error(error, CODE, lambda text: text) == shown
 
 
+def test_what_a_task_failed_of_is_shown_and_not_that_it_failed() -> None:
+    """As Spark tells it: the job, then the task's stack, then what was at the bottom of it."""
+    message = (
+        "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 2.0 failed 1 times: awaiting\n"
+        "\tat org.apache.spark.Some.thing(Some.scala:1)\n"
+        "Caused by: org.apache.spark.SparkException: [CANNOT_READ_FILE_FOOTER] Could not read s3://b/part-0.json.\n"
+        "Caused by: java.lang.RuntimeException: it is not a Parquet file of 'Ada'\n\t... 14 more\n"
+    )
+    error = JobError("Py4JJavaError", message)
+    assert shown_error(error, CODE, lambda text: text) == (
+        "Py4JJavaError: org.apache.spark.SparkException: [CANNOT_READ_FILE_FOOTER] Could not read s3://b/part-0.json."
+    )
+    assert "as Parquet or ORC that are none" in likely_wrong(error)
+    other = JobError("Py4JJavaError", message.replace("[CANNOT_READ_FILE_FOOTER] ", ""))
+    assert shown_error(other, CODE, lambda text: text).endswith("RuntimeException: it is not a Parquet file of '***'")
+
+
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
