@@ -83,7 +83,7 @@ def test_names_of_the_scripts_own_code_are_shown_and_other_quotes_are_not(error:
 def test_what_a_task_failed_of_is_shown_and_not_that_it_failed() -> None:
     """As Spark tells it: the job, then the task's stack, then what was at the bottom of it."""
     message = (
-        "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 2.0 failed 1 times: awaiting\n"
+        "org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 2.0 failed: awaiting\n"
         "\tat org.apache.spark.Some.thing(Some.scala:1)\n"
         "Caused by: org.apache.spark.SparkException: [CANNOT_READ_FILE_FOOTER] Could not read s3://b/part-0.json.\n"
         "Caused by: java.lang.RuntimeException: it is not a Parquet file of 'Ada'\n\t... 14 more\n"
