@@ -15,7 +15,7 @@ from pathlib import Path
 
 from parity.case import Case
 from parity.causes import find_causes, row_order
-from parity.context import Context
+from parity.context import Context, Tables
 from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
 from parity.examples import EXAMPLES, find_examples, masked
 from parity.fingerprint import Fingerprint, fingerprint
@@ -43,7 +43,7 @@ def compare(
     contract: Table | None = None,
     keys: Sequence[str] = (),
     tolerance: Mapping[str, float | Tolerance] | None = None,
-    context: Mapping[str, Data] | None = None,
+    context: Tables | None = None,
     labels: tuple[str, str] = ("left", "right"),
     may_be_empty: bool = False,
     show_pii: bool = False,
@@ -55,7 +55,8 @@ def compare(
 
     `contract` says which columns are optional and personal, and by which keys to pair rows that changed (its required
     columns; `keys` goes first). `tolerance` maps columns of doubles to how far two values may lie apart. `context`
-    holds other tables of the left side by name, which some causes need. `labels` name the sides in the evidence.
+    holds other tables of the left side by name, which some causes need, or returns them when it is called, where one
+    does. `labels` name the sides in the evidence.
     Two empty tables are the same only with `may_be_empty`; a table that is not there is `missing`, on both sides too.
     Raises UsageError for keys and tolerances that name no column, EnvironmentFault where a side cannot be read.
     """

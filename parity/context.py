@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import cached_property
 from pathlib import Path
 
 from parity.sources import Data, Source, open_source
@@ -11,7 +12,10 @@ from stedi.engine import Engine, quoted
 from stedi.errors import StediError
 from stedi.storage import Options
 
-__all__ = ["Context", "Known", "lake_context"]
+__all__ = ["Context", "Known", "Tables", "lake_context"]
+
+Tables = Mapping[str, Data] | Callable[[], Mapping[str, Data]]
+"""Tables by name, or what returns them when the first is asked for."""
 
 
 class Known:
@@ -37,12 +41,16 @@ class Known:
 class Context:
     """Tables by name. One that cannot be read is as if it were not there: it is evidence, not what is compared."""
 
-    def __init__(self, engine: Engine, tables: Mapping[str, Data], folder: Path, options: Options | None) -> None:
+    def __init__(self, engine: Engine, tables: Tables, folder: Path, options: Options | None) -> None:
         self._engine = engine
-        self._tables = tables
+        self._given = tables
         self._folder = folder
         self._options = options
         self._open: dict[str, Known | None] = {}
+
+    @cached_property
+    def _tables(self) -> Mapping[str, Data]:
+        return self._given() if callable(self._given) else self._given
 
     def __iter__(self) -> Iterator[Known]:
         return (known for name in self._tables if (known := self.get(name)) is not None)

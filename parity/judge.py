@@ -115,30 +115,27 @@ def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, outcomes: Iterab
 def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:
     assert asked.given is not None
 
-    def compared(context: dict[str, Any]) -> TableVerdict:
-        return compare(
+    def others() -> dict[str, Any]:
+        found = {**asked.left.landing(), **asked.left.tables}
+        return {table: data for table, data in found.items() if table != name}
+
+    try:
+        verdict = compare(
             left.tables.get(name, ()),
             right.tables.get(name, ()),
             table=name,
             contract=TABLES[name],
-            context=context,
+            context=others,
             labels=labels,
             may_be_empty=name in asked.may_be_empty,
             show_pii=asked.show_pii,
             memory_limit=asked.memory_limit,
         )
-
-    try:
-        verdict = compared({})
-        if verdict.verdict is not Verdict.DIFFERENT:
-            return verdict
-        if verdict.left_rows == verdict.right_rows == 0:
-            return replace(verdict, fix=f'where that is right, expected.json beside the landing data says "{name}": 0')
-        # what other tables there are helps to find the cause
-        others = {**asked.left.landing(), **asked.left.tables}
-        return compared({table: data for table, data in others.items() if table != name})
     except StediError as error:
         return failed(name, error.message, fix=error.fix)
+    if verdict.verdict is Verdict.DIFFERENT and verdict.left_rows == verdict.right_rows == 0:
+        return replace(verdict, fix=f'where that is right, expected.json beside the landing data says "{name}": 0')
+    return verdict
 
 
 _FIELD_CASE = "name the field as the frame does; [runtime] field_case in parity.toml has Glue match it in any case"
