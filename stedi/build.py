@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING
 
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
-from stedi.errors import AuditFailed, CheckFailed, UsageError
+from stedi.errors import AuditFailed, CheckFailed, StediError, UsageError
 from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
-from stedi.publish import LOCK, Erasure, publish, recover, staged_record
+from stedi.publish import LOCK, Erasure, cleared, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
 from stedi.settings import bundled_sample
 from stedi.stages import LEFT, PARAMETERS, STAGES, SqlFile
-from stedi.standing import Standing, look_at
+from stedi.standing import Standing, damage, look_at
 from stedi.storage import Options, Storage, open_storage, this_process
 from stedi.tombstones import load_tombstones
 
@@ -92,7 +92,7 @@ def build(
             f"{run.landing.uri}: is inside _stedi, which builds clear", fix="put the landing data elsewhere"
         )
     with run.resources:
-        for step in (_look, _lock, _read, _make, _audit, _publish):
+        for step in (_look, _lock, _work, _publish):
             if step(run):
                 break
     return run
@@ -132,13 +132,27 @@ def _ids(run: Run) -> dict[str, str]:
 def _lock(run: Run) -> bool:
     """Take the lake for this run, finish what a stopped build left, and look again where the lake is another now."""
     run.resources.enter_context(run.lake.lock(LOCK, this_process("stedi build")))
+    run.resources.enter_context(cleared(run.lake))
     finished = recover(run.lake)
     if run.stale and not finished and Manifest.load(run.lake) == run.published:
         return False
     return _look(run)
 
 
-def _read(run: Run) -> bool:
+def _work(run: Run) -> bool:
+    """Stage what is to be published; an error that comes of a file that has changed or is damaged names that file."""
+    try:
+        for step in (_read, _make, _audit):
+            step(run)
+    except (StediError, OSError) as error:
+        _see_unchanged(run)
+        # DuckDB's errors of which nothing better is known
+        damaged = damage(run.lake, run.standing_files()) if type(error) is StediError else None
+        raise (damaged or error) from error
+    return False
+
+
+def _read(run: Run) -> None:
     """Read all feeds, whatever is stale, since the audits and the ledger need them; prove or quarantine their lines."""
     run.done("reading landing files")
     # the largest first: what is imported for it then serves the small ones
@@ -164,10 +178,9 @@ def _read(run: Run) -> bool:
         )
     for name, landed in run.landed.items():
         run.landed[name].record = _stage_quarantine(run, landed)
-    return False
 
 
-def _make(run: Run) -> bool:
+def _make(run: Run) -> None:
     """Run the stale stages into the staging folder, in order."""
     split = SPLIT_SIZE if run.size >= SPLIT_FROM_BYTES else None
     for name in run.stale:
@@ -175,10 +188,9 @@ def _make(run: Run) -> bool:
         run.made[name] = _make_table(run, name, split)
     if any(table.rows and "pseudonym_key" in table.inputs for table in run.made.values()):
         run.notes += run.parameters.notes()
-    return False
 
 
-def _audit(run: Run) -> bool:
+def _audit(run: Run) -> None:
     """Audit the tables as they would stand; a violation publishes nothing."""
     from stedi.audit import audits_of, ledger_of, left_out_of, prepare, run_audits
 
@@ -202,7 +214,6 @@ def _audit(run: Run) -> bool:
             LedgerRecord(TABLES[name].feed, feed.lines, kept, dropped, why, feed.quarantined, feed.forgotten)
         )
     _see_unchanged(run)
-    return False
 
 
 def _see_unchanged(run: Run) -> None:
@@ -213,9 +224,8 @@ def _see_unchanged(run: Run) -> None:
 
 def make(run: Run) -> None:
     """Stage, for who holds the lock, everything that a build would publish."""
-    for step in (_look, _read, _make, _audit):
-        if step(run):
-            break
+    if not _look(run):
+        _work(run)
 
 
 def _publish(run: Run) -> bool:

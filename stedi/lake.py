@@ -14,7 +14,8 @@ from stedi.contracts import TABLES, Table
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.listing import see_landing
 from stedi.manifest import FileRecord, Manifest
-from stedi.publish import settle
+from stedi.publish import JOURNAL, settle
+from stedi.standing import damage
 from stedi.storage import Entry, Options, Storage, open_storage
 
 if TYPE_CHECKING:
@@ -168,15 +169,13 @@ class Lake:
         self.check_whole(names)
         from stedi.query import translated
 
-        with translated():
+        with translated(damage=lambda: self.damage(names)):
             self.relations().open(sorted(set(names) & TABLES.keys()))
             if QUARANTINE in names:
                 self._open_quarantine()
 
     def check_whole(self, names: Iterable[str]) -> None:
         """Raise StediError where a file of these tables is not the one the manifest names: it was published anew."""
-        from stedi.engine import build_of
-
         for name in set(names) & self.manifest.tables.keys():
             record = self.manifest.tables[name]
             for file in record.files:
@@ -185,13 +184,34 @@ class Lake:
                 if entry is not None and entry == known:
                     continue
                 # what was checked before has changed since; what was not is checked by the build id it carries
-                place = self._place(file.path) if entry else ""
-                if entry is None or known is not None or build_of(self.engine, place) != record.build:
-                    raise StediError(
+                if entry is None or known is not None or not self._is_of(file, record.build):
+                    raise self.damage([name]) or StediError(
                         f"{self.storage.uri}: {name} was published anew, or damaged, since this lake was opened",
                         fix="open the lake again; if that does not help, `stedi verify` says what is wrong",
                     )
                 self._entries[file.path] = entry
+
+    def _is_of(self, file: FileRecord, build: str) -> bool:
+        """Return whether a file carries a build id; one without a Parquet footer does not."""
+        from stedi.engine import build_of
+
+        try:
+            return build_of(self.engine, self._place(file.path)) == build
+        except EnvironmentFault:
+            raise
+        except StediError:
+            return False
+
+    def damage(self, names: Iterable[str]) -> EnvironmentFault | None:
+        """Return what is to be said of a file of these tables that is not as it was published, if one is not.
+
+        None too where another build has put its own files in place since this lake was opened, or is about to.
+        """
+        files = [file for name in names for file in self._records(name)]
+        found = damage(self.storage, files)
+        # in this order: the journal goes after the new manifest is there
+        is_old = found and (self.storage.stat(JOURNAL) is not None or Manifest.load(self.storage) != self.manifest)
+        return None if is_old else found
 
     def files_of(self, name: str) -> list[str | Path]:
         """Return what DuckDB reads where it reads a table that stands in the engine."""
@@ -278,7 +298,7 @@ class Rows:
         """Return a DuckDB relation; it lives as long as the lake is open."""
         from stedi.query import translated
 
-        with translated(self._query):
+        with translated(self._query, damage=lambda: self._lake.damage(self._names)):
             self._lake.stand(self._names)
             return self._lake.engine.connection.sql(self._query)
 
@@ -295,7 +315,7 @@ class Rows:
         relation = self.duckdb()
         from stedi.query import translated
 
-        with translated(self._query):
+        with translated(self._query, damage=lambda: self._lake.damage(self._names)):
             result = form(relation)
         self._lake.check_whole(self._names)
         return result

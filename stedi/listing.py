@@ -96,8 +96,9 @@ def check_unchanged(storage: LandingPlace, listings: Iterable[Listing]) -> None:
         now = {entry.path: entry for entry in storage.list(listing.feed.prefix)}
         for entry in listing.files:
             if now.get(entry.path) != entry:
+                what = "changed" if entry.path in now else "was removed"
                 raise EnvironmentFault(
-                    f"{storage.uri}/{entry.path}: changed while it was read",
+                    f"{storage.uri}/{entry.path}: {what} while it was read",
                     fix="run the command again when nothing writes there; nothing was published",
                 )
 

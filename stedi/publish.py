@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ __all__ = [
     "OWN",
     "STAGING",
     "Erasure",
+    "cleared",
     "is_unsettled",
     "needs_recovery",
     "publish",
@@ -142,6 +143,20 @@ def recover(storage: Storage) -> bool:
     _clear_erasing(storage)
     storage.clear(STAGING)
     return journal is not None
+
+
+@contextlib.contextmanager
+def cleared(storage: Storage) -> Iterator[None]:
+    """Leave nothing staged where the block fails, unless it is to be put in place yet; for the holder of the lock."""
+    try:
+        yield
+    except Exception:
+        # a lock away from this machine may be somebody else's by now: what is there the next command clears
+        if storage.reads_in_place:
+            with contextlib.suppress(EnvironmentFault):
+                if storage.stat(JOURNAL) is None:
+                    storage.clear(STAGING)
+        raise
 
 
 def settle(storage: Storage) -> str:

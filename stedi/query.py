@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +75,7 @@ def ask(lake: Lake, query: str) -> Answer:
     engine.run("settings", "set enable_external_access = false")
     engine.run("settings", "set lock_configuration = true")
     engine.run("settings", "begin transaction read only")
-    with translated(query):
+    with translated(query, damage=lambda: lake.damage(names)):
         engine.connection.execute(query)
         columns = tuple(str(column[0]) for column in engine.connection.description or [])
     return Answer(columns, _batches(lake, query, names))
@@ -113,22 +113,29 @@ def parse(lake: Lake, query: str) -> frozenset[str]:
     return _reads(lake.engine, text, known)
 
 
+Damage = Callable[[], StediError | None]
+"""Looks for a file that a query reads and that is not as it was published."""
+
+
 @contextmanager
-def translated(query: str = "") -> Iterator[None]:
-    """Turn DuckDB's errors in a block into ours, and the one it makes of Ctrl-C into KeyboardInterrupt."""
+def translated(query: str = "", *, damage: Damage = lambda: None) -> Iterator[None]:
+    """Turn DuckDB's errors in a block into ours, and the one it makes of Ctrl-C into KeyboardInterrupt.
+
+    What may be of the data is laid to `damage` where there is some.
+    """
     try:
         yield
     except duckdb.InterruptException as error:
         raise KeyboardInterrupt from error
     except duckdb.Error as error:
-        raise explain_query(error, query) from error
+        raise explain_query(error, query, damage) from error
     except RuntimeError as error:
         if "interrupted" in str(error).lower():
             raise KeyboardInterrupt from error
         raise
 
 
-def explain_query(error: duckdb.Error, query: str) -> StediError:
+def explain_query(error: duckdb.Error, query: str, damage: Damage = lambda: None) -> StediError:
     """Return the error of ours for what DuckDB says of a query: with the place in its text, without data."""
     if (fault := read_fault()) is not None:
         return fault
@@ -144,7 +151,9 @@ def explain_query(error: duckdb.Error, query: str) -> StediError:
             fix = f"the tables are {', '.join(_NAMES)}"
             text = _NO_TABLE.sub(lambda found: f"{found[1]}{nearest(found[2], _NAMES)}", text)
         return UsageError(text if place else _own_words(text, query), fix=fix)
-    return UsageError(f"{_masked(text)}{place}", fix="correct the query; values of the data are not shown in errors")
+    return damage() or UsageError(
+        f"{_masked(text)}{place}", fix="correct the query; values of the data are not shown in errors"
+    )
 
 
 def _reads(engine: Engine, text: str, known: Collection[str]) -> frozenset[str]:
@@ -177,7 +186,7 @@ def _reads(engine: Engine, text: str, known: Collection[str]) -> frozenset[str]:
 
 
 def _batches(lake: Lake, query: str, names: Collection[str]) -> Iterator[list[tuple[Any, ...]]]:
-    with translated(query):
+    with translated(query, damage=lambda: lake.damage(names)):
         while rows := lake.engine.connection.fetchmany(BATCH):
             yield rows
     lake.check_whole(names)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from stedi import plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.listing import Listing
-from stedi.manifest import FeedRecord, LedgerRecord, Manifest, TableRecord
+from stedi.manifest import FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
 from stedi.publish import STAGING
 from stedi.storage import LandingPlace, Storage
@@ -178,6 +178,10 @@ class Run:
 
     def _standing(self) -> dict[str, TableRecord]:
         return {n: t for n, t in self.published.tables.items() if n not in self.stale} if self.published else {}
+
+    def standing_files(self) -> list[FileRecord]:
+        """Return the published files that this run reads: those of the tables that stay."""
+        return [file for table in self._standing().values() for file in table.files]
 
     def tables(self) -> dict[str, TableRecord]:
         """Return every table as it will stand: those that stay and those made by this run, in contract order."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from stedi.contracts import TABLES
+from stedi.errors import EnvironmentFault
 from stedi.manifest import FileRecord, Manifest
 from stedi.publish import OWN, is_unsettled
 from stedi.stages import STAGES
-from stedi.storage import Entry, Storage
+from stedi.storage import Entry, Storage, faults
 
-__all__ = ["Standing", "look_at"]
+__all__ = ["Standing", "damage", "look_at", "wrong_with"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,36 @@ def look_at(lake: Storage) -> Standing:
     made = [TABLES[name].prefix for name in STAGES]
     others = {f"{file.path.rpartition('/')[0]}/" for file in _files(manifest)} - set(made)
     return Standing(manifest, lake.list_each([*made, *sorted(others), OWN]))
+
+
+def damage(lake: Storage, files: Iterable[FileRecord]) -> EnvironmentFault | None:
+    """Return what is to be said of the first published file that is not as it was put in place; None where all are.
+
+    Of files that are not on this machine only the size is looked at.
+    """
+    for file in files:
+        place = (lambda path=file.path: lake.local(path)) if lake.reads_in_place else None
+        if wrong := wrong_with(file, lake.stat(file.path), place):
+            return EnvironmentFault(
+                f"{lake.uri}/{file.path}: {wrong}", fix=f"`stedi build --force --lake {lake.uri}` makes it again"
+            )
+    return None
+
+
+def wrong_with(file: FileRecord, entry: Entry | None, place: Callable[[], Path] | None) -> str:
+    """Return how a published file differs from its record, "" where it does not; `place` gives its content, to hash."""
+    if entry is None:
+        return "is missing"
+    if entry.size != file.size:
+        return f"has {entry.size:,} bytes, not {file.size:,}"
+    if place is None:
+        return ""
+    try:
+        with faults(file.path), place().open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    except EnvironmentFault as error:
+        return f"cannot be read: {error.message.removeprefix(file.path).strip(' :')}"
+    return "" if digest == file.sha256 else "has another checksum than when it was published"
 
 
 def _files(manifest: Manifest | None) -> Iterable[FileRecord]:

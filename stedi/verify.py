@@ -6,12 +6,12 @@ stops no other check.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -19,7 +19,7 @@ import duckdb
 from stedi.audit import audits_of, ledger_of, prepare, run_audits
 from stedi.contracts import TABLES
 from stedi.engine import build_of, explain, glob_safe
-from stedi.errors import EnvironmentFault, StediError, UsageError
+from stedi.errors import StediError, UsageError
 from stedi.lake import Lake
 from stedi.listing import see_landing
 from stedi.manifest import FileRecord, LedgerRecord, Manifest, TableRecord
@@ -27,7 +27,8 @@ from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress
 from stedi.settings import nearest
 from stedi.stages import AUDITS, STAGES
-from stedi.storage import Entry, Options, faults, open_storage
+from stedi.standing import wrong_with
+from stedi.storage import Options, faults, open_storage
 
 __all__ = ["EXPECTED", "Report", "parse_expected", "read_expected", "verify"]
 
@@ -152,7 +153,8 @@ def _files(work: _Verification) -> None:
     for name, files in manifest.files().items():
         for file in files:
             work.count("files")
-            wrong = _wrong(work, file, found.get(file.path))
+            entry = found.get(file.path)
+            wrong = wrong_with(file, entry, partial(work.lake.fetch, entry) if entry else None)
             if wrong:
                 work.problem(f"{file.path}: {wrong}")
             if wrong and name in manifest.tables:
@@ -163,19 +165,6 @@ def _files(work: _Verification) -> None:
     for path in found:
         if path not in own:
             work.problem(f"{path}: is none of this lake's files; whoever reads the folder reads it too", _MOVE)
-
-
-def _wrong(work: _Verification, file: FileRecord, entry: Entry | None) -> str:
-    if entry is None:
-        return "is missing"
-    if entry.size != file.size:
-        return f"has {entry.size:,} bytes, not {file.size:,}"
-    try:
-        with faults(file.path), work.lake.fetch(entry).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    except EnvironmentFault as error:
-        return f"cannot be read: {error.message.removeprefix(file.path).strip(' :')}"
-    return "" if digest == file.sha256 else "has another checksum than when it was published"
 
 
 def _tables(work: _Verification) -> None:

@@ -710,3 +710,66 @@ def test_a_stage_that_fails_shows_no_data(
 def test_every_audit_has_a_break_that_it_sees() -> None:
     assert {audit for _, _, audit in BROKEN.values()} == AUDITS.keys()
     assert {table for table, _, _ in BROKEN.values()} <= TABLES.keys()
+
+
+# --- published files and landing files that somebody damages or takes away
+
+
+TRUSTED = "customer/trusted/customer_trusted-0.parquet"
+PERSONAL = ("Quillfeather", "@example", "20255", "0967")
+
+
+DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "cut off": (lambda content: content[:-100], "bytes, not "),
+    "empty": (lambda _: b"", "has 0 bytes, not "),
+    "no Parquet": (lambda _: b"Ada.Quillfeather@example.com\n", "has 29 bytes, not "),
+    "zeros": (lambda content: bytes(len(content)), "has another checksum than when it was published"),
+    "wrong magic at the end": (lambda content: content[:-4] + b"RAP1", "has another checksum"),
+    "a damaged footer": (lambda content: content[:-600] + bytes(500) + content[-100:], "has another checksum"),
+    "damaged rows": (lambda content: content[:4] + bytes(200) + content[204:], "has another checksum"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_a_damaged_published_file_is_named(
+    *, landing: Path, lake: Path, stedi: Callable[..., Answer], add_lines: Callable[..., Path], name: str
+) -> None:
+    damage, wrong = DAMAGE[name]
+    build(lake, landing)
+    file = lake / TRUSTED
+    file.write_bytes(damage(file.read_bytes()))
+    # a new reading has the tables made again that read the customers, which are not
+    add_lines(landing, "accelerometer", [{"user": "x", "timestamp": 1, "x": 0.0, "y": 0.0, "z": 0.0}])
+    commands: list[tuple[object, ...]] = [("query", "from customer_trusted", "--lake", lake)]
+    if "checksum" in wrong:  # another size has a build make the table again
+        commands.append(("build", "--lake", lake))
+    for command in commands:
+        code, out, err = stedi(*command)
+        assert (code, out) == (2, "")
+        assert f"Error: {file}: " in err
+        assert wrong in err
+        assert f"Fix: `stedi build --force --lake {lake}`" in err
+        assert not any(personal in err for personal in PERSONAL)
+    code, _, err = stedi("verify", "--lake", lake)
+    assert code == 1
+    assert f"  {TRUSTED}: " in err
+    assert wrong in err
+    assert stedi("build", "--lake", lake, "--force")[0] == 0
+    assert stedi("verify", "--lake", lake)[0] == 0
+
+
+@pytest.mark.parametrize("feed", ["customer", "accelerometer"])
+@pytest.mark.parametrize("bad", [False, True])
+def test_a_landing_file_that_goes_between_listing_and_reading_is_named(
+    *, landing: Path, lake: Path, add_lines: Callable[..., Path], feed: str, bad: bool
+) -> None:
+    file = add_lines(landing, feed, ["no json"] if bad else [], "gone.json")
+
+    def vanish(what: str, done: int, total: int) -> None:
+        if what.startswith("reading"):
+            file.unlink(missing_ok=True)
+
+    with pytest.raises(EnvironmentFault, match=r"gone\.json: was removed while it was read") as caught:
+        build(lake, landing, progress=vanish)
+    assert "nothing was published" in caught.value.fix
+    assert not staged(lake)
