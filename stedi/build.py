@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, StediError, UsageError
-from stedi.listing import check_unchanged, list_feeds
+from stedi.listing import check_unchanged, list_feeds, named
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.parameters import Parameters
 from stedi.publish import LOCK, Erasure, cleared, publish, recover, staged_record
@@ -39,9 +39,6 @@ SPLIT_FROM_BYTES = 20_000_000_000
 """From so much landing JSON on, tables are written as several files of about SPLIT_SIZE."""
 
 SPLIT_SIZE = "1GB"
-
-_NAMED = 20
-"""Files left alone that are named one by one: there may be as many as landing files."""
 
 
 def build(
@@ -330,11 +327,8 @@ def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
 
 
 def _notes(run: Run, standing: Standing) -> list[str]:
-    left = [f"{run.landing.uri}/{path}" for listing in run.listings.values() for path in listing.left]
-    named = [f"left alone, no landing file: {path}" for path in left[:_NAMED]]
-    if len(left) > _NAMED:
-        named.append(f"left alone, no landing files: {len(left) - _NAMED:,} more, as {left[_NAMED]}")
-    return named + [
+    left = [path for listing in run.listings.values() for path in listing.left]
+    return named([f"left alone, no landing file: {run.landing.uri}/{path}" for path in left]) + [
         f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {paths[0]}; whoever reads the whole"
         " folder reads them too"
         for prefix, paths in standing.foreign().items()

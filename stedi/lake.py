@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from stedi.contracts import TABLES, Table
 from stedi.errors import EnvironmentFault, StediError, UsageError
-from stedi.listing import see_landing
+from stedi.listing import named, see_landing
 from stedi.manifest import FileRecord, Manifest
 from stedi.publish import JOURNAL, settle
 from stedi.standing import damage
@@ -252,7 +252,8 @@ class Lake:
                     f"{landing.uri}/{seen.vanished[0]}: this landing file of {name} is gone",
                     fix="put it back, or run `stedi build` to build from what is there",
                 )
-            self.notes += [f"{landing.uri}/{path}: changed since the last build" for path in seen.changed]
+            changed = [f"{landing.uri}/{path}: changed since the last build" for path in seen.changed]
+            self.notes += named(changed)
             tombstones = load_tombstones(self.storage, self.manifest.forgotten_by)
             self.landed[name] = land(self.engine, landing, seen.listing, self.workspace, record, tombstones=tombstones)
         return self.landed[name]

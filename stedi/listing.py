@@ -13,7 +13,10 @@ from stedi.manifest import FeedRecord
 from stedi.plan import build_id
 from stedi.storage import NOT_A_FILE, Entry, LandingPlace
 
-__all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "list_feeds", "see_landing"]
+__all__ = ["SUFFIXES", "Listing", "Seen", "check_unchanged", "list_feed", "list_feeds", "named", "see_landing"]
+
+NAMED = 20
+"""So many files a note each; there may be 100,000."""
 
 SUFFIXES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 _GZIP_FACTOR = 10  # how much bigger such lines are unpacked, about
@@ -88,6 +91,12 @@ def _nothing(storage: LandingPlace, feed: Table, left: Sequence[Entry]) -> Envir
         fix=f"put newline-delimited JSON there ({', '.join(SUFFIXES)}), or name another folder with --landing;"
         f" {to_try}",
     )
+
+
+def named(notes: Sequence[str]) -> list[str]:
+    """Return the first of some notes about a file each, and how many more there are."""
+    rest = len(notes) - NAMED
+    return [*notes[:NAMED], *([f"{rest:,} more, as {notes[NAMED]}"] if rest > 0 else [])]
 
 
 def check_unchanged(storage: LandingPlace, listings: Iterable[Listing]) -> None:

@@ -15,6 +15,7 @@ from stedi.cli.output import by_reason, note, print_json, print_lines, print_tab
 from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
+from stedi.listing import named
 from stedi.manifest import THE_LAKE, Manifest
 from stedi.parameters import MAX_CLOCK_SKEW_MS, read_key
 from stedi.settings import bundled_sample
@@ -173,12 +174,13 @@ def _quarantine_lines(run: Run, manifest: Manifest) -> list[str]:
             lines.append(f"{TABLES[name].feed} quarantined: {by_reason(feed.reasons)}")
     if lines:
         lines.append(f'see them: stedi query --lake {shlex.quote(shown(run.lake.uri))} "from quarantine"')
-    for feed in manifest.feeds.values():
-        lines += [
-            f"{shown(file.path)}: unknown keys {', '.join(file.unknown_keys)} (values not kept)"
-            for file in feed.files
-            if file.unknown_keys
-        ]
+    unknown = [
+        f"{shown(file.path)}: unknown keys {', '.join(file.unknown_keys)} (values not kept)"
+        for feed in manifest.feeds.values()
+        for file in feed.files
+        if file.unknown_keys
+    ]
+    lines += named(unknown)
     return ["", *lines] if lines else []
 
 

@@ -577,6 +577,11 @@ def test_files_that_are_left_alone_are_named(landing: Path, lake: Path, stedi: C
         f"note: left alone, no landing file: {landing}/customer/landing/{name}" for name in left
     )
     assert "customer: 3 = 2 kept" in out
+    for number in range(30):
+        (landing / f"customer/landing/{number}.csv").touch()
+    err = stedi("build", "--landing", landing, "--lake", lake, "--strict")[2]
+    assert len(err.splitlines()) == 21
+    assert f"note: 18 more, as left alone, no landing file: {landing}/customer/landing/" in err
 
 
 def test_every_suffix_and_nested_folders_are_read(

@@ -247,7 +247,7 @@ def test_more_objects_than_a_listing_shows(s3: Bucket, landing: Path, stedi: Com
     assert code == 0
     assert json.loads(out)["tables"]["accelerometer_landing"]["rows"] == 9
     # 20 of them are named
-    assert f"left alone, no landing files: 980 more, as {s3.uri()}/accelerometer/landing/_left/" in err
+    assert f"980 more, as left alone, no landing file: {s3.uri()}/accelerometer/landing/_left/" in err
     assert err.count("left alone") == 21
     s3.proxy.clear()
     assert "nothing changed" in stedi("build", "--lake", s3.uri())[1]
