@@ -20,7 +20,7 @@ from stedi.contracts import FEEDS
 from stedi.errors import LakeBusy, StediError
 from stedi.finding import Finding
 from stedi.manifest import Manifest
-from stedi.publish import JOURNAL, LOCK, OWN, is_unsettled
+from stedi.publish import JOURNAL, LOCK, OWN, is_unsettled, read_journal
 from stedi.settings import bundled_sample
 from stedi.storage import Options, Storage, open_storage
 
@@ -94,7 +94,10 @@ def _lake(storage: Storage, command: str) -> list[Finding]:
         own = {entry.path for entry in storage.list(OWN)}
     except StediError as error:
         return [_problem("lake", error)]
-    unfinished = [_stopped(own), _tried("lake lock", lambda: _lock(storage, own))]
+    unfinished = [
+        _tried("stopped build", lambda: _stopped(storage, own)),
+        _tried("lake lock", lambda: _lock(storage, own)),
+    ]
     try:
         manifest = Manifest.load(storage)
     except StediError as error:
@@ -120,8 +123,8 @@ def _manifest(storage: Storage, manifest: Manifest | None, command: str) -> Find
     return Finding("lake", "ok", f"built {manifest.finished}, {len(manifest.tables)} tables, build {manifest.build}")
 
 
-def _stopped(own: Collection[str]) -> Finding:
-    if JOURNAL in own:
+def _stopped(storage: Storage, own: Collection[str]) -> Finding:
+    if JOURNAL in own and read_journal(storage) is not None:
         fix = "any command that reads the lake finishes it, as `stedi verify`"
         return Finding("stopped build", "problem", "a build was stopped while it published", fix, required=False)
     if is_unsettled(own):

@@ -7,9 +7,11 @@ holds no personal data: counts, hashes, file names and reasons only.
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from stedi import __version__
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault
 from stedi.settings import bundled_sample
@@ -195,12 +197,19 @@ class Manifest:
         data = storage.read(MANIFEST)
         if data is None:
             return None
+        raw = None
         try:
-            return _parse(json.loads(data))
+            raw = json.loads(data)
+            return _parse(dict(raw))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            if later := _later(raw):
+                raise EnvironmentFault(
+                    f"{storage.uri}/{MANIFEST}: was written by {later}, and this is stedi {__version__}",
+                    fix="use that version, or a later one; the lake is as it should be",
+                ) from error
             raise EnvironmentFault(
                 f"{storage.uri}/{MANIFEST}: is not a manifest this version can read",
-                fix="delete that file and run `stedi build`: everything is built again",
+                fix="delete that file and run `stedi build --landing URI`, as before: everything is built again",
             ) from error
 
 
@@ -210,6 +219,22 @@ def is_published(path: str) -> bool:
     made = [table.prefix for table in TABLES.values() if table.zone != "landing"]
     quarantines = [f"_quarantine/{feed.feed}/" for feed in FEEDS]
     return f"{folder}/" in (*made, *quarantines) and name.endswith(".parquet")
+
+
+def _later(raw: object) -> str:
+    """Return which later version wrote a manifest that cannot be read, "" where none did."""
+    if not isinstance(raw, dict):
+        return ""
+    versions = raw.get("versions")
+    version = str(versions.get("stedi")) if isinstance(versions, dict) else ""
+    if re.fullmatch(r"\d{1,4}(\.\d{1,4}){1,3}\w{0,9}", version) and _numbers(version) > _numbers(__version__):
+        return f"stedi {version}"
+    made = raw.get("format")
+    return f"a later stedi, in format {made}" if type(made) is int and made > _FORMAT else ""
+
+
+def _numbers(version: str) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", version)]
 
 
 def _parse(raw: dict[str, Any]) -> Manifest:

@@ -29,10 +29,12 @@ __all__ = [
     "OWN",
     "STAGING",
     "Erasure",
+    "Steps",
     "cleared",
     "is_unsettled",
     "needs_recovery",
     "publish",
+    "read_journal",
     "recover",
     "settle",
     "staged_record",
@@ -98,7 +100,7 @@ def publish(
     for path in (*(final for _, final in moves), *deletes):
         storage.make_ready(path)
     storage.stage([staged for staged, final in moves if final not in small])
-    steps = _Steps(moves, deletes, erasure)
+    steps = Steps(moves, deletes, erasure)
     storage.write(staged_journal, (json.dumps(steps.dump(storage), indent=1) + "\n").encode())
     try:
         storage.move(staged_journal, JOURNAL)
@@ -130,19 +132,12 @@ def recover(storage: Storage) -> bool:
 
     Only for the holder of the lake's lock.
     """
-    journal = storage.read(JOURNAL)
-    if journal is not None:
-        try:
-            steps = _parse(json.loads(journal), storage)
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-            raise EnvironmentFault(
-                f"{storage.uri}/{JOURNAL}: is damaged, so a stopped build cannot be finished",
-                fix="delete that file and run `stedi build --force`",
-            ) from error
+    steps = read_journal(storage)
+    if steps is not None:
         _roll_forward(storage, steps)
     _clear_erasing(storage)
     storage.clear(STAGING)
-    return journal is not None
+    return steps is not None
 
 
 @contextlib.contextmanager
@@ -179,8 +174,22 @@ def settle(storage: Storage) -> str:
     return ""
 
 
+def read_journal(storage: Storage) -> Steps | None:
+    """Return what a stopped build has yet to do, None where there is no journal; EnvironmentFault for a damaged one."""
+    journal = storage.read(JOURNAL)
+    if journal is None:
+        return None
+    try:
+        return _parse(json.loads(journal), storage)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise EnvironmentFault(
+            f"{storage.uri}/{JOURNAL}: is damaged, so a stopped build cannot be finished",
+            fix="delete that file and run `stedi build --force`",
+        ) from error
+
+
 @dataclass(frozen=True, slots=True)
-class _Steps:
+class Steps:
     """What a journal holds: what is to be done yet, in this order, erasure first."""
 
     moves: Sequence[tuple[str, str]]
@@ -194,7 +203,7 @@ class _Steps:
         return steps
 
 
-def _parse(raw: dict[str, Any], lake: Storage) -> _Steps:
+def _parse(raw: dict[str, Any], lake: Storage) -> Steps:
     """Return the steps of a journal; ValueError for what neither a build nor a forget writes into one."""
     moves = [(staged, final) for staged, final in raw["moves"]]
     deletes = list(raw["deletes"])
@@ -205,16 +214,16 @@ def _parse(raw: dict[str, Any], lake: Storage) -> _Steps:
     if not all(is_published(path) for path in deletes):
         raise ValueError("a file that no build deletes")
     if "erasure" not in raw:
-        return _Steps(moves, deletes)
+        return Steps(moves, deletes)
     erased = [(staged, final, version) for staged, final, version in raw["erasure"]["moves"]]
     for staged, final, _ in erased:
         landed = any(final.startswith(feed.prefix) for feed in FEEDS)
         if not staged.startswith(f"{ERASING}/") or ".." in staged or not landed or "/../" in final:
             raise ValueError("a move that no forget makes")
-    return _Steps(moves, deletes, Erasure(_place(lake, raw["erasure"]["landing"]), erased))
+    return Steps(moves, deletes, Erasure(_place(lake, raw["erasure"]["landing"]), erased))
 
 
-def _begin(lake: Storage, steps: _Steps) -> None:
+def _begin(lake: Storage, steps: Steps) -> None:
     """Put the first landing file in place; where that is not allowed nothing has changed, and nothing is decided."""
     if steps.erasure and steps.erasure.moves:
         try:
@@ -235,7 +244,7 @@ def _replace(landing: Storage, staged: str, final: str, version: str) -> None:
         landing.move(staged, final)
 
 
-def _roll_forward(storage: Storage, steps: _Steps) -> None:
+def _roll_forward(storage: Storage, steps: Steps) -> None:
     erasure = steps.erasure
     for step in erasure.moves if erasure else ():
         _replace(erasure.landing, *step)  # type: ignore[union-attr]

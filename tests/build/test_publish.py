@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from stedi import __version__
 from stedi.build import build
 from stedi.errors import EnvironmentFault, StediError
 from stedi.lake import Lake
@@ -232,7 +233,7 @@ def test_landing_inside_the_lakes_own_folder_is_refused(landing: Path, lake: Pat
     assert list(inside.rglob("*.json"))
 
 
-@pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b'{"format": 99}', b"\xff", b'{"format": 1, "feeds": []}'])
+@pytest.mark.parametrize("manifest", [b"", b"{}", b"[]", b"\xff", b'{"format": "2"}', b'{"format": 1, "feeds": []}'])
 def test_a_damaged_manifest_is_a_clear_error(
     landing: Path, lake: Path, stedi: Callable[..., Answer], manifest: bytes
 ) -> None:
@@ -245,6 +246,35 @@ def test_a_damaged_manifest_is_a_clear_error(
     (lake / MANIFEST).unlink()
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
     assert stedi("verify", "--lake", lake)[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "by"),
+    [
+        ({"format": 2, "new": {}}, "a later stedi, in format 2"),
+        ({"format": 2, "versions": {"stedi": "999.0.1"}}, "stedi 999.0.1"),
+        ({"new": [], "versions": {"stedi": "999.0"}}, "stedi 999.0"),
+        ({"format": 2, "versions": {"stedi": "9; Ada.Quillfeather@example.com"}}, "a later stedi, in format 2"),
+    ],
+)
+def test_a_manifest_of_a_later_version_is_left_as_it_is(
+    *, landing: Path, lake: Path, stedi: Callable[..., Answer], changes: dict[str, object], by: str
+) -> None:
+    build(lake, landing)
+    file = lake / MANIFEST
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | changes))
+    before = {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()}
+    for command in (["build", "--landing", landing, "--force"], ["verify"], ["query", "from customer_trusted"]):
+        code, out, err = stedi(*command, "--lake", lake)
+        assert (code, out) == (2, "")
+        assert err == (
+            f"Error: {file}: was written by {by}, and this is stedi {__version__}\n"
+            "Fix: use that version, or a later one; the lake is as it should be\n"
+        )
+    code, out, _ = stedi("doctor", "--lake", lake)
+    assert code == 1
+    assert f"was written by {by}, and this is stedi {__version__}" in " ".join(out.split())
+    assert {path: path.read_bytes() for path in lake.rglob("*") if path.is_file()} == before
 
 
 def test_what_was_staged_but_not_decided_is_cleared(landing: Path, lake: Path) -> None:

@@ -51,12 +51,18 @@ def test_a_lake(tmp_path: Path) -> None:
     storage = open_storage(tmp_path)
     storage.write(f"{STAGING}/x", b"")
     assert "staged" in look(tmp_path)["stopped build"].found
-    storage.write(JOURNAL, b"{}")
+    storage.write(JOURNAL, b'{"moves": [], "deletes": []}')
     assert "while it published" in look(tmp_path)["stopped build"].found
+    storage.write(JOURNAL, b"{}")
+    journal = look(tmp_path)["stopped build"]
+    assert journal.wrong
+    assert journal.found == f"{tmp_path}/{JOURNAL}: is damaged, so a stopped build cannot be finished"
+    assert journal.fix == "delete that file and run `stedi build --force`"
     with storage.lock(LOCK, "somebody, process 1"):
         assert look(tmp_path)["lake lock"].found == "held by somebody, process 1"
     storage.write("_stedi/manifest.json", b"{")
     assert look(tmp_path)["lake"].wrong
+    assert look(tmp_path)["lake"].fix.startswith("delete that file and run `stedi build --landing")
 
 
 def test_a_lake_whose_landing_is_gone(tmp_path: Path) -> None:
