@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import sys
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -242,8 +243,10 @@ def _utf8(file: Path) -> str:
     try:
         name.encode()
     except UnicodeEncodeError as error:
+        is_utf8 = sys.getfilesystemencoding() == "utf-8"
         raise EnvironmentFault(
-            f"{ascii(name)[1:-1]}: DuckDB cannot read a name that is not UTF-8", fix="rename the file or folder"
+            f"{ascii(name)[1:-1]}: DuckDB cannot read a name that is not UTF-8",
+            fix="rename the file or folder" if is_utf8 else "set PYTHONUTF8=1: in this locale no name is UTF-8",
         ) from error
     return name
 

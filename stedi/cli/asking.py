@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
@@ -36,13 +37,21 @@ def format_and_limit(command: F) -> F:
 def read_sql(given: str) -> str:
     """Return the SQL of a command line, or that on stdin where a hyphen stands for it."""
     if given != "-":
-        return given
+        return _as_utf8(given)
     if sys.stdin is None:
         raise UsageError("stdin is closed, and - has the query read from it", fix="give the query, or open stdin")
     try:
-        return sys.stdin.read()
+        return _as_utf8(sys.stdin.read())
     except UnicodeDecodeError as error:
         raise UsageError("the query on stdin is not UTF-8", fix="write it in UTF-8") from error
+
+
+def _as_utf8(text: str) -> str:
+    """Return what was meant by a text in UTF-8 that Python has read in a locale without it."""
+    try:
+        return os.fsencode(text).decode()
+    except UnicodeError:
+        return text  # the query's parser refuses it
 
 
 def write_answer(
@@ -63,4 +72,6 @@ def write_answer(
     if most and len(rows) > most:
         count = total()
         of = "more" if count is None else f"{count:,}"
-        note(f"note: the first {most:,} of {of} rows; --limit 0, or --format csv, gives all of them")
+        # a limit that was set is one for csv too
+        how = "--limit 0, or --format csv, gives" if limit is None else "--limit 0 gives"
+        note(f"note: the first {most:,} of {of} rows; {how} all of them")

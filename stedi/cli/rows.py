@@ -23,7 +23,9 @@ LONGEST_CELL = 200
 
 
 def write_rows(columns: Sequence[str], batches: Iterable[list[tuple[Any, ...]]], form: str) -> None:
-    """Write rows as csv or json, until nobody reads them any more."""
+    """Write rows as csv or json, in UTF-8 whatever the locale, until nobody reads them any more."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
     for part in _csv(columns, batches) if form == "csv" else _json(columns, batches):
         if not write(part):
             return

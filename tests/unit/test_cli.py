@@ -259,6 +259,9 @@ def test_query_table(stedi: Stedi, built: Path) -> None:
     ended = stedi("query", "--lake", built, "from machine_learning_curated")
     assert ended.out.endswith("(1,000 rows)\n")
     assert ended.err == "note: the first 1,000 of 43,681 rows; --limit 0, or --format csv, gives all of them\n"
+    ended = stedi("query", "--lake", built, "--limit", "5", "from customer_trusted")
+    assert ended.out.endswith("(5 rows)\n")
+    assert ended.err == "note: the first 5 of 482 rows; --limit 0 gives all of them\n"
     ended = stedi("query", "--lake", built, "from customer_trusted", "--limit", "0")
     assert ended.out.endswith("(482 rows)\n")
     assert ended.err == ""
@@ -278,6 +281,21 @@ def test_query_csv(stedi: Stedi, built: Path) -> None:
     assert ended.out == '"x,y",n,t,l,b\r\n"a,""b""\n",,true,"[1, 2]",\\xff a\r\n'
     ended = stedi("query", "--lake", built, "--format", "csv", "from machine_learning_curated")
     assert len(list(csv.reader(io.StringIO(ended.out)))) == 43_682
+
+
+def test_a_locale_without_utf_8_takes_nothing_from_a_query(built: Path) -> None:
+    without = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = {}
+    for form, stdin in (("csv", None), ("json", "select 'é€' as x"), ("table", None)):
+        command = [*MAIN, "query", "--lake", str(built), "--format", form, "-" if stdin else "select 'é€' as x"]
+        done = subprocess.run(
+            command, env=os.environ | without, input=(stdin or "").encode(), capture_output=True, check=False
+        )
+        assert (done.returncode, done.stderr) == (0, b"")
+        ended[form] = done.stdout.decode()
+    assert ended["csv"] == "x\r\né€\r\n"
+    assert json.loads(ended["json"]) == [{"x": "é€"}]
+    assert "\\xe9\\u20ac\n" in ended["table"]
 
 
 def test_query_json(stedi: Stedi, built: Path) -> None:
