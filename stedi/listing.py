@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from stedi import rule
 from stedi.contracts import FEEDS, TABLES, Table
@@ -65,7 +64,9 @@ def _listing(storage: LandingPlace, feed: Table, entries: Iterable[Entry], forgo
     files: list[Entry] = []
     left: list[Entry] = []
     for entry in entries:
-        hidden = any(part[0] in "._" for part in PurePosixPath(entry.path).relative_to(feed.prefix).parts)
+        # as text: a PurePosixPath for each of 100,000 files takes seconds
+        parts = entry.path.removeprefix(feed.prefix).split("/")
+        hidden = any(part.startswith((".", "_")) and part != "." for part in parts)
         readable = not hidden and entry.path.lower().endswith(SUFFIXES) and entry.version != NOT_A_FILE
         (files if readable else left).append(entry)
     if not files:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import asdict, dataclass, field, fields
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stedi import __version__
@@ -252,12 +253,16 @@ def _parse(raw: dict[str, Any]) -> Manifest:
 
 def _typed(record: T) -> T:
     """Return a record whose simple fields hold what they are declared to hold; TypeError otherwise."""
-    for declared in fields(record):
-        value = getattr(record, declared.name)
-        allowed = _SIMPLE.get(str(declared.type))
-        if allowed and (not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed)):
-            raise TypeError(declared.name)
+    for name, allowed in _simple_fields(type(record)):
+        value = getattr(record, name)
+        if not isinstance(value, allowed) or (isinstance(value, bool) and bool not in allowed):
+            raise TypeError(name)
     return record
+
+
+@cache  # a manifest may hold 100,000 records
+def _simple_fields(kind: type[DataclassInstance]) -> list[tuple[str, tuple[type, ...]]]:
+    return [(one.name, _SIMPLE[str(one.type)]) for one in fields(kind) if str(one.type) in _SIMPLE]
 
 
 def _parse_files(raw: list[dict[str, Any]]) -> tuple[FileRecord, ...]:
