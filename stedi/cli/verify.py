@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 
 import click
@@ -85,14 +86,7 @@ def verify(
         if report.ledger:
             print_lines("", *map(str, report.ledger))
         print_lines("", f"lake {shown(report.lake)}", f"checked: {checks}")
-        if report.ok:
-            print_lines("nothing is wrong")
-    if not report.ok:
-        raise VerifyFailed(
-            f"{report.lake}: {_counted(len(report.problems), 'problem', 'problems')}",
-            problems=[shown(problem) for problem in report.problems],
-            fix="; ".join(report.fixes),
-        )
+    _conclude(report.lake, report.problems, report.fixes, as_json=as_json)
 
 
 def _in_athena(
@@ -129,14 +123,18 @@ def _in_athena(
         print_table(("zone", "table", "Athena", "here", "expected"), rows, right=("Athena", "here", "expected"))
         bad = ", ".join(f"{lines:,} of {feed}" for feed, lines in found.quarantined.items())
         print_lines("", f"quarantined lines: {bad}", f"{found.scanned:,} bytes scanned, about ${found.cost:.5f}")
-        if found.ok:
-            print_lines("nothing is wrong")
-    if not found.ok:
+    _conclude(f"database {name}", found.problems, found.fixes, as_json=as_json)
+
+
+def _conclude(what: str, problems: Sequence[str], fixes: Sequence[str], *, as_json: bool) -> None:
+    if problems:
         raise VerifyFailed(
-            f"database {name}: {_counted(len(found.problems), 'problem', 'problems')}",
-            problems=[shown(problem) for problem in found.problems],
-            fix="; ".join(found.fixes),
+            f"{what}: {_counted(len(problems), 'problem', 'problems')}",
+            problems=[shown(problem) for problem in problems],
+            fix="; ".join(fixes),
         )
+    if not as_json:
+        print_lines("nothing is wrong")
 
 
 def _number(count: int | None) -> str:
