@@ -48,6 +48,11 @@ _TARGET = re.compile(
 )
 # DuckDB's guess may be a table of its catalogue
 _NO_TABLE = re.compile(r"(Table with name ([^\n]*) does not exist)!(?:\nDid you mean [^\n]*)?")
+_WITHOUT_DATA = (
+    "More than one row returned by a subquery used as an expression",
+    "Division by zero",
+    "Values were not provided for the following parameters",
+)
 _NAMES = (*TABLES, QUARANTINE)
 _PIVOT_ANYWHERE = re.compile(r"\bpivot\b", re.IGNORECASE)  # names of its columns are values of the data
 
@@ -159,7 +164,10 @@ def explain_query(error: duckdb.Error, query: str, damage: Damage = lambda: None
 def _reads(engine: Engine, text: str, known: Collection[str]) -> frozenset[str]:
     """Return the known tables in a query's parse tree; all of them where it looks at the catalogue."""
     [(dumped,)] = engine.run("reading the query", "select json_serialize_sql($text)", {"text": text})
-    tree = json.loads(dumped)
+    try:
+        tree = json.loads(dumped)
+    except RecursionError as error:
+        raise UsageError("the query is nested too deeply", fix="write it with fewer levels in each other") from error
     if tree.get("error") or not tree.get("statements"):
         raise UsageError("this statement is refused: a query only reads", fix=_FIX)
     names: set[str] = set()
@@ -221,8 +229,8 @@ def _masked(text: str) -> str:
     first = _PLACE.sub("", text)
     kind, _, rest = first.partition(": ")
     if kind not in ("Conversion Error", "Out of Range Error"):
-        known = "More than one row returned by a subquery"
-        return f"{kind}: {known} used as an expression" if known in rest else f"{kind} (what it says may quote data)"
+        known = next((words for words in _WITHOUT_DATA if rest.startswith(words)), None)
+        return f"{kind}: {known}" if known else f"{kind} (what it says may quote data)"
     found = _VALUE.search(rest)
     if found is None:
         return f"{kind}: {rest}"

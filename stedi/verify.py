@@ -328,7 +328,7 @@ def parse_expected(data: bytes, where: str) -> dict[str, int]:
     """Return counts by table; UsageError, about `where`, for anything else."""
     try:
         counts = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         counts = None
     if not isinstance(counts, dict) or not all(type(count) is int for count in counts.values()):
         raise UsageError(f"{where}: is no object of tables and rows", fix='write it as {"customer_trusted": 482}')

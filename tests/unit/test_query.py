@@ -176,6 +176,9 @@ def test_every_write_to_an_open_file_is_refused(built: Path) -> None:
         ),
         ("select 1 = (select email from customer_trusted)", []),
         ("select (select email from customer_trusted)", ["More than one row"]),
+        (f"select {'1 + ' * 900} 1", ["nested too deeply"]),
+        ("select 1 % 0 from customer_trusted", ["Invalid Input Error: Division by zero"]),
+        ("from customer_trusted where email = $who", ["Values were not provided for the following parameters"]),
     ],
 )
 def test_an_error_shows_the_place(built: Path, sql: str, shows: list[str]) -> None:

@@ -241,9 +241,10 @@ def test_expected_rows(lake: Path, tmp_path: Path, counts: dict[str, int], says:
 def test_expected_beside_the_landing_is_used(lake: Path) -> None:
     (lake.parent / "landing/expected.json").write_text('{"customers_curated": 1, "nosuch": 2}')
     assert len(verify(lake).problems) == 2
-    (lake.parent / "landing/expected.json").write_text('{"customers_curated": "1"}')
-    [problem] = verify(lake).problems
-    assert "no object of tables and rows" in problem
+    for text in ('{"customers_curated": "1"}', "[" * 100_000):
+        (lake.parent / "landing/expected.json").write_text(text)
+        [problem] = verify(lake).problems
+        assert "no object of tables and rows" in problem
 
 
 def test_a_file_of_expected_rows_must_be_one(lake: Path, tmp_path: Path) -> None:
