@@ -186,7 +186,7 @@ class Lake:
                 if entry is not None and entry == known:
                     continue
                 # what was checked before has changed since; what was not is checked by the build id it carries
-                if entry is None or known is not None or not self._is_of(file, record.build):
+                if entry is None or known is not None or entry.size != file.size or not self._is_of(file, record.build):
                     raise self.damage([name]) or StediError(
                         f"{self.storage.uri}: {name} was published anew, or damaged, since this lake was opened",
                         fix="open the lake again; if that does not help, `stedi verify` says what is wrong",
