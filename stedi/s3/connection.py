@@ -25,14 +25,14 @@ from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from botocore.httpsession import get_cert_path  # type: ignore[import-untyped]
-from botocore.parsers import create_parser  # type: ignore[import-untyped]
+from botocore.parsers import ResponseParserError, create_parser  # type: ignore[import-untyped]
 from botocore.response import StreamingBody  # type: ignore[import-untyped]
 from botocore.utils import get_environ_proxies  # type: ignore[import-untyped]
 from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 
 from stedi import __version__
 from stedi.errors import EnvironmentFault
-from stedi.s3.errors import FAILURES, REDIRECTS, code_of, is_transient
+from stedi.s3.errors import FAILURES, REDIRECTS, code_of, etag_of, is_transient
 
 __all__ = ["AT_ONCE", "Answer", "Connection", "connect", "persistent"]
 
@@ -150,6 +150,8 @@ class Connection:
             page = ET.fromstring(response_dict["body"])  # noqa: S314 - as botocore reads it
         except ET.ParseError:
             return  # botocore says so
+        if _name(page) not in ("ListBucketResult", "Error"):
+            raise ResponseParserError("no listing")  # which botocore would take for an empty one
         for item in [part for part in page if _name(part) == "Contents"]:
             self._listed.items.append({_name(part): part.text or "" for part in item})
             page.remove(item)
@@ -180,7 +182,7 @@ class Connection:
             found = self.client.get_object(Bucket=bucket, Key=key, **settings)
         finally:
             self._asked.about = None
-        return Answer(found["ETag"].strip('"'), found.get("ServerSideEncryption", ""), found["Body"])
+        return Answer(etag_of(found), found.get("ServerSideEncryption", ""), found["Body"])
 
     def _get(self, form: _Form, key: str, conditions: Mapping[str, str]) -> Answer:
         name = _quoted(key)
@@ -204,7 +206,7 @@ class Connection:
             raise ClientError(self._parser.parse(found, self._shape), _GET)
         encryption = headers.get("x-amz-server-side-encryption", "")
         body = StreamingBody(answer, headers.get("Content-Length"))
-        return Answer(headers.get("ETag", "").strip('"'), encryption, body)
+        return Answer(etag_of(headers), encryption, body)
 
     def _learn(self, request: Any, request_signer: Any, **_: Any) -> None:
         """Keep the form of a request that the client is about to sign."""
@@ -224,8 +226,9 @@ class Connection:
 
 def connect() -> Connection:
     """Return a connection under the settings of the environment; one serves all who have the same."""
+    settings = [item for item in os.environ.items() if item[0].startswith("AWS_") or item[0].upper().endswith("_PROXY")]
     try:
-        return _connect(READ_TIMEOUT, tuple(sorted(item for item in os.environ.items() if item[0].startswith("AWS_"))))
+        return _connect(READ_TIMEOUT, tuple(sorted(settings)))
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import urllib3.exceptions
 from botocore.exceptions import (  # type: ignore[import-untyped]
@@ -45,6 +46,7 @@ __all__ = [
     "Mismatched",
     "Torn",
     "code_of",
+    "etag_of",
     "explained",
     "is_transient",
     "meaning",
@@ -59,7 +61,10 @@ class Mismatched(Torn):
     """An object of which each part came whole, and the whole is not what S3 has."""
 
 
-FAILURES = (BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, TimeoutError, OSError, Torn)
+FAILURES = (
+    *(BotoCoreError, ClientError, ResponseParserError, urllib3.exceptions.HTTPError, TimeoutError, OSError, Torn),
+    RecursionError,  # botocore's, over an answer to every request that sends it elsewhere
+)
 """All that a request may raise."""
 
 REDIRECTS = frozenset(
@@ -75,9 +80,11 @@ _AGAIN = {
     "RequestTimeout",
     "Throttling",
     "ThrottlingException",
+    "TooManyRequests",
     "OperationAborted",
 }
 _SERVER_ERROR = 500
+_UNKNOWN = "NotImplemented"
 _PASSING = (
     NoConnection,
     HTTPClientError,
@@ -94,11 +101,18 @@ def code_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Code", ""))
 
 
+def etag_of(answer: Mapping[str, Any]) -> str:
+    """Return the ETag of an answer of botocore or of its headers; what has none does not come from S3."""
+    if not (etag := answer.get("ETag")):
+        raise ResponseParserError("no ETag")
+    return str(etag).strip('"')
+
+
 def is_transient(error: BaseException) -> bool:
     """Return whether the same request may well succeed a moment later."""
     if isinstance(error, ClientError):
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-        return status >= _SERVER_ERROR or code_of(error) in _AGAIN
+        return code_of(error) in _AGAIN or (status >= _SERVER_ERROR and code_of(error) != _UNKNOWN)
     return isinstance(error, _PASSING)
 
 
@@ -166,7 +180,11 @@ _MEANINGS: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], st
         "the service cannot be reached",
         "look at the network, AWS_REGION and AWS_ENDPOINT_URL",
     ),
-    (ResponseParserError, "answers what {service} does not", "look at AWS_ENDPOINT_URL, and at a proxy on the way"),
+    (
+        (ResponseParserError, RecursionError),
+        "answers what {service} does not",
+        "look at AWS_ENDPOINT_URL, and at a proxy on the way",
+    ),
     (ParamValidationError, "is no name that S3 takes", "correct the name of the bucket or prefix"),
     ((ReadTimeoutError, urllib3.exceptions.ReadTimeoutError, TimeoutError), "{service} has stopped answering", _LATER),
     (
@@ -216,6 +234,21 @@ _CODES: tuple[tuple[frozenset[str], str, str], ...] = (
     (frozenset({"RequestTimeTooSkewed"}), "the clock of this machine is wrong", "set the clock of this machine"),
     (frozenset({"NoSuchBucket"}), "there is no such bucket", NO_BUCKET_FIX),
     (frozenset({"InvalidBucketName"}), "is no name of a bucket", NO_BUCKET_FIX),
+    (
+        frozenset({"InvalidObjectState"}),
+        "is archived",
+        "restore it, or move it out of the landing folder",
+    ),
+    (
+        frozenset({"KMS.DisabledException", "KMS.NotFoundException", "KMS.KMSInvalidStateException"}),
+        "the KMS key cannot be used",
+        "see that the key is there and enabled; --sse-kms-key names the one that encrypts what is written",
+    ),
+    (
+        frozenset({_UNKNOWN}),
+        "this store does not know what it was asked",
+        "use one that knows conditional writes (If-None-Match), as Amazon's does",
+    ),
     (frozenset({"PreconditionFailed", "412"}), "changed while it was read", _QUIET_FIX),
     (frozenset({"NoSuchKey", "404"}), "was removed while it was read", _QUIET_FIX),
 )

@@ -23,11 +23,11 @@ from stedi.finding import Finding
 from stedi.s3.checks import see_same, see_whole
 from stedi.s3.connection import AT_ONCE, Answer, Connection, connect, persistent
 from stedi.s3.crew import Crew
-from stedi.s3.errors import NO_BUCKET_FIX, code_of, explained
+from stedi.s3.errors import NO_BUCKET_FIX, code_of, etag_of, explained
 from stedi.s3.fetch import Fetch
 from stedi.s3.lock import Lock
 from stedi.s3.old_versions import purge
-from stedi.s3.upload import upload
+from stedi.s3.upload import copy, upload
 from stedi.storage import Entry, Fetched, Options, Purged, faults, make_private_folder
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class S3Storage:
                 if code_of(error) in _UNSAID:
                     self._read(path)
                 raise
-        return Entry(path, head["ContentLength"], head["ETag"].strip('"'))
+            return Entry(path, head["ContentLength"], etag_of(head))
 
     def read(self, path: str) -> bytes | None:
         return self._read(path)[0]
@@ -217,13 +217,8 @@ class S3Storage:
 
     def move(self, source: str, target: str) -> None:
         with self._explained(f"{self.uri}/{target}"):
-            self._call(
-                "copy_object",
-                Key=self._root + target,
-                CopySource={"Bucket": self.bucket, "Key": self._root + source},
-                **self._sealed,
-                **self._payer,
-            )
+            to = {"Bucket": self.bucket, "Key": self._root + target, **self._payer}
+            copy(self._s3, self._root + source, to, self._sealed)
             self._call("delete_object", Key=self._root + source, **self._payer)
 
     def move_each(self, moves: Sequence[tuple[str, str]]) -> None:
@@ -281,16 +276,8 @@ class S3Storage:
             raise ClientError({"Error": {"Code": str(errors[0].get("Code", ""))}}, "DeleteObjects")
 
     def _put(self, path: str, data: bytes, **conditions: str) -> str:
-        answer = self._call(
-            "put_object",
-            Key=self._root + path,
-            Body=data,
-            ContentType=_type_of(path),
-            **self._sealed,
-            **self._payer,
-            **conditions,
-        )
-        return str(answer["ETag"]).strip('"')
+        settings = {"ContentType": _type_of(path), **self._sealed, **self._payer, **conditions}
+        return etag_of(self._call("put_object", Key=self._root + path, Body=data, **settings))
 
     def _read(self, path: str) -> tuple[bytes | None, str]:
         """Return the content of a small object and its ETag."""

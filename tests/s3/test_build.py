@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from s3.faults import before
-from s3.proxy import Fault, on
+from s3.faults import answer, before
+from s3.proxy import Fault, Request, on
 
 from stedi.build import build
 from stedi.contracts import TABLES
@@ -256,16 +256,28 @@ def test_more_objects_than_a_listing_shows(s3: Bucket, landing: Path, stedi: Com
     assert {request.key for request in s3.requests("GET")} == {"_stedi/manifest.json"}
 
 
+@pytest.mark.usefixtures("quick")
 def test_many_objects_are_fetched_side_by_side_each_once(s3: Bucket, landing: Path, stedi: Command) -> None:
     readings = (landing / "accelerometer/landing/readings.json").read_bytes().splitlines(keepends=True)
     (landing / "accelerometer/landing/readings.json").unlink()
     s3.upload(landing)
     s3.put_many({f"accelerometer/landing/{n:05}.json": readings[n % len(readings)] for n in range(MANY)})
+    # each twentieth is refused at first
+    refused: set[str] = set()
+
+    def is_refused(request: Request) -> bool:
+        new = bool(re.search(r"accelerometer/landing/\d{3}[02468]3.json", request.key)) and request.key not in refused
+        refused.update([request.key] * new)
+        return new
+
+    s3.proxy.add(Fault(is_refused, answer(503, "SlowDown"), times=None))
     code, out, _ = stedi("build", "--lake", s3.uri(), "--json")
     assert code == 0
     assert json.loads(out)["tables"]["accelerometer_landing"]["rows"] == MANY
     fetched = [request.key for request in s3.requests("GET") if request.key.startswith("accelerometer/")]
-    assert len(fetched) == len(set(fetched)) == MANY
+    assert len(fetched) == MANY + len(refused)
+    assert len(set(fetched)) == MANY
+    assert len(refused) >= MANY // 25
     assert 4 <= s3.proxy.most_at_once <= AT_ONCE
 
 

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 import pytest
 from s3.faults import answer, before, corrupt, cut, hang_up, lose, reset, stall
 from s3.lakehouse import CUSTOMERS, READINGS, TABLE
-from s3.proxy import Action, Exchange, Fault, on
+from s3.proxy import Action, Exchange, Fault, Request, on
 
 from stedi.errors import StediError
 from stedi.lake import Lake
 from stedi.query import ask
-from stedi.s3 import connection, fetch
+from stedi.s3 import connection, fetch, upload
 from stedi.stages import STAGES
 
 if TYPE_CHECKING:
@@ -182,6 +182,27 @@ def test_a_part_that_comes_damaged_is_fetched_again(
     assert stedi("build", "--landing", lake.uri)[0] == 0
 
 
+def test_what_is_too_large_to_be_copied_in_one_request_is_copied_in_parts(
+    lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def whole(request: Request) -> bool:
+        return request.kind == "COPY" and "partNumber" not in request.query
+
+    lake.s3.proxy.add(Fault(whole, answer(400, "InvalidRequest"), times=None))
+    code, out, err = stedi("build", "--lake", lake.uri)
+    assert (code, out, "(InvalidRequest)" in err) == (2, "", True)
+    monkeypatch.setattr(upload, "COPIED", 10)
+    # S3 takes no smaller ones, but for the last
+    monkeypatch.setattr("moto.s3.models.S3_UPLOAD_PART_MIN_SIZE", 10)
+    monkeypatch.setattr(upload, "COPIED_PART", 3000)
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    assert "2" in {request.query.get("partNumber") for request in lake.s3.requests("COPY")}
+    assert lake.s3.uploads() == []
+    lake.assert_new()
+    types = {lake.s3.head(key)["ContentType"] for key in lake.s3.keys("lake/") if key.endswith("parquet")}
+    assert types == {"application/vnd.apache.parquet"}
+
+
 @pytest.mark.parametrize("part", [32 << 20, 200])
 def test_an_etag_that_is_no_checksum_is_none(
     lake: Lakehouse, stedi: Command, monkeypatch: pytest.MonkeyPatch, part: int
@@ -271,6 +292,25 @@ def test_what_is_refused_is_not_asked_again(
     # each table and the quarantine is tried once at most: some are under way side by side
     assert added.hits <= (1 if kind == "GET" or path == "_stedi/lock" else len(STAGES) + 1)
     lake.assert_old()
+    lake.s3.proxy.clear()
+    assert stedi("build", "--lake", lake.uri)[0] == 0
+    lake.assert_new()
+
+
+def test_an_answer_that_is_not_of_s3_is_none(lake: Lakehouse, stedi: Command) -> None:
+    # as a proxy that wants one to sign in gives it: well-formed XML, or a redirection of everything
+    page = b"<html><body>sign in</body></html>"
+    headers = {"Content-Type": "text/html", "Location": "http://nowhere.invalid/"}
+    for kind, status in (("*", 302), ("GET", 200), ("LIST", 200), ("PUT", 200), ("HEAD", 200), ("COPY", 200)):
+        assert lake.state() == "old"
+        lake.s3.proxy.clear()
+        lake.s3.proxy.add(
+            Fault(on(kind), lambda exchange, status=status: exchange.answer(status, headers, page), times=None)
+        )
+        code, out, err = stedi("build", "--lake", lake.uri, "--force")
+        assert (code, out) == (2, "")
+        assert "answers what S3 does not" in err
+        assert "Fix: look at AWS_ENDPOINT_URL, and at a proxy on the way" in err
     lake.s3.proxy.clear()
     assert stedi("build", "--lake", lake.uri)[0] == 0
     lake.assert_new()
