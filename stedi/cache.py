@@ -14,9 +14,7 @@ import os
 import re
 import secrets
 import sys
-import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +24,7 @@ from stedi.errors import UsageError
 from stedi.storage import PRIVATE_FILE, faults, make_private_folder
 
 if TYPE_CHECKING:
-    from filelock import FileLock
+    from stedi.cache_users import CacheUsers
 
 __all__ = ["CACHE_SIZE", "Cache", "Filling", "Held", "open_cache"]
 
@@ -40,7 +38,7 @@ _SUFFIX = re.compile(r"(?:\.jsonl?(?:\.gz)?|\.parquet)$", re.IGNORECASE)  # Duck
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)(i?)B?", re.IGNORECASE)
 _PARTIAL = ".partial-"
-_USERS = ".users"
+_MADE = "made"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,6 @@ class Cache:
         self.folder = folder
         self.limit = limit
         self._made: set[Path] = set()
-        self._mark: FileLock | None = None
-        self._marking = threading.Lock()
 
     def place(self, endpoint: str, bucket: str, key: str, etag: str) -> Path:
         """Return where an object is, or would be."""
@@ -71,7 +67,7 @@ class Cache:
 
     def use(self, file: Path, size: int) -> bool:
         """Return whether a whole object is there, and note that it was used: nobody makes room of it any more."""
-        self._mark_use()
+        self.join()
         try:
             if file.stat().st_size != size:
                 return False
@@ -95,45 +91,31 @@ class Cache:
     def _faults(self) -> contextlib.AbstractContextManager[None]:
         return faults(f"cannot write to the cache, {self.folder}")
 
+    def workspace(self, name: str) -> Path:
+        """Return a folder for what is made before it is put into a bucket; it need not be there yet."""
+        return self.folder / _MADE / name
+
     def make_room(self, needed: int) -> None:
         """Remove what was used longest ago until `needed` more bytes fit; what somebody may be reading stays."""
         files = sorted(self._files(), key=lambda found: found[1].st_mtime_ns)
         held = sum(status.st_size for _, status in files)
-        in_use = self._in_use_since()
+        in_use = min(self._users.began(), default=time.time_ns())
         for file, status in files:
             if held + needed <= self.limit or status.st_mtime_ns >= in_use:
                 return
             file.unlink(missing_ok=True)
             held -= status.st_size
 
-    def _mark_use(self) -> None:
-        """Say, as long as this lives, that what is used from now on is in use."""
-        from filelock import FileLock, Timeout
+    @functools.cached_property
+    def _users(self) -> CacheUsers:
+        from stedi.cache_users import CacheUsers
 
-        with self._marking, self._faults():
-            while self._mark is None:
-                make_private_folder(self.folder / _USERS)
-                mark = FileLock(self.folder / _USERS / secrets.token_hex(8), timeout=0, mode=PRIVATE_FILE)
-                with contextlib.suppress(Timeout):
-                    mark.acquire()
-                    if Path(mark.lock_file).exists():  # else taken for a dead one's in this very moment
-                        self._mark = mark
-                        weakref.finalize(self, _unmark, mark)
+        return CacheUsers(self.folder)
 
-    def _in_use_since(self) -> int:
-        """Return since when the objects that were used may be in use (ns since 1970); dead users' marks go."""
-        from filelock import FileLock, Timeout
-
-        since = time.time_ns()
-        for file in (self.folder / _USERS).glob("*"):
-            with contextlib.suppress(OSError):
-                began = file.stat().st_mtime_ns
-                try:
-                    with FileLock(file, timeout=0):
-                        file.unlink(missing_ok=True)
-                except Timeout:
-                    since = min(since, began)
-        return since
+    def join(self) -> None:
+        """Say that this is being used, for as long as it lives."""
+        with self._faults():
+            self._users.join()
 
     def held(self) -> list[Held]:
         """Return what is held of each bucket."""
@@ -146,14 +128,18 @@ class Cache:
         ]
 
     def clear(self, bucket: str | None = None) -> tuple[int, int]:
-        """Remove what is held, of one bucket or of all; return how many objects and bytes went."""
-        objects = size = 0
-        for file, status in self._files():
-            if bucket is None or file.parent.name == bucket:
-                with faults(f"cannot remove {file}"):
-                    file.unlink(missing_ok=True)
-                objects, size = objects + 1, size + status.st_size
-        return objects, size
+        """Remove what is held, of one bucket or of all; return how many objects and bytes went.
+
+        With all goes what killed builds had made here, unless somebody who lives may be making it.
+        """
+        gone = [(file, status) for file, status in self._files() if bucket in (None, file.parent.name)]
+        if bucket is None and not self._users.began():
+            made = [file for file in (self.folder / _MADE).rglob("*") if file.is_file() and not file.is_symlink()]
+            gone += [(file, file.stat()) for file in made]
+        for file, _ in gone:
+            with faults(f"cannot remove {file}"):
+                file.unlink(missing_ok=True)
+        return len(gone), sum(status.st_size for _, status in gone)
 
     def _files(self) -> Iterator[tuple[Path, os.stat_result]]:
         """Yield the objects, and remove what a killed process left half fetched."""
@@ -223,12 +209,6 @@ class Filling:
             self.keep()
         else:
             self.drop()
-
-
-def _unmark(mark: FileLock) -> None:
-    with contextlib.suppress(OSError):
-        Path(mark.lock_file).unlink()
-    mark.release()
 
 
 def open_cache(folder: str = "", size: str = "") -> Cache:

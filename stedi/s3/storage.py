@@ -181,6 +181,7 @@ class S3Storage:
 
     def workspace(self, path: str) -> Path:
         folder = self._workspace / path
+        self.cache.join()
         with faults(f"cannot write to {folder}"):
             make_private_folder(folder)
         return folder
@@ -320,7 +321,7 @@ class S3Storage:
     def _workspace(self) -> Path:
         """A folder of this machine for what is made before it is staged; one a lake: the next build clears it."""
         name = hashlib.sha256(self.uri.encode()).hexdigest()[:16]
-        return self.cache.folder / "made" / name
+        return self.cache.workspace(name)
 
 
 def _host(endpoint: str) -> str:

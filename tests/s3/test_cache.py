@@ -122,6 +122,21 @@ def test_show_and_clear(source: Bucket, landing: Path, stedi: Command, cache: Pa
     assert len(fetched(source)) == 3
 
 
+def test_clear_removes_what_a_killed_build_had_made(source: Bucket, stedi: Command, cache: Path) -> None:
+    made = cache / "made" / ("0" * 16) / "_stedi/staging/x/tables/customer_trusted-0.parquet"
+    made.parent.mkdir(parents=True)
+    made.write_bytes(b"personal data")
+    # of somebody who lives it stays
+    user = Cache(cache, 10)
+    user.join()
+    assert stedi("cache", "clear")[0] == 0
+    assert made.exists()
+    del user
+    gc.collect()
+    assert stedi("cache", "clear")[1].startswith("1 objects, 13 bytes removed")
+    assert not made.exists()
+
+
 def test_clear_leaves_what_is_not_the_caches(stedi: Command, cache: Path, tmp_path: Path) -> None:
     (cache / "bucket").mkdir(parents=True)
     (tmp_path / "elsewhere").mkdir()

@@ -297,16 +297,17 @@ def test_what_is_refused_is_not_asked_again(
     lake.assert_new()
 
 
-def test_an_answer_that_is_not_of_s3_is_none(lake: Lakehouse, stedi: Command) -> None:
-    # as a proxy that wants one to sign in gives it: well-formed XML, or a redirection of everything
-    page = b"<html><body>sign in</body></html>"
+def sign_in(status: int) -> Action:
+    """Answer as a proxy that wants one to sign in: well-formed XML, or a redirection of everything."""
     headers = {"Content-Type": "text/html", "Location": "http://nowhere.invalid/"}
+    return lambda exchange: exchange.answer(status, headers, b"<html><body>sign in</body></html>")
+
+
+def test_an_answer_that_is_not_of_s3_is_none(lake: Lakehouse, stedi: Command) -> None:
     for kind, status in (("*", 302), ("GET", 200), ("LIST", 200), ("PUT", 200), ("HEAD", 200), ("COPY", 200)):
         assert lake.state() == "old"
         lake.s3.proxy.clear()
-        lake.s3.proxy.add(
-            Fault(on(kind), lambda exchange, status=status: exchange.answer(status, headers, page), times=None)
-        )
+        lake.s3.proxy.add(Fault(on(kind), sign_in(status), times=None))
         code, out, err = stedi("build", "--lake", lake.uri, "--force")
         assert (code, out) == (2, "")
         assert "answers what S3 does not" in err
