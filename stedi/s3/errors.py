@@ -97,8 +97,9 @@ _PASSING = (
 
 
 def code_of(error: ClientError) -> str:
-    """Return the code of an answer of S3, as `AccessDenied`; of a HEAD, which has no body, its status, as `403`."""
-    return str(error.response.get("Error", {}).get("Code", ""))
+    """Return the code of an answer, as `AccessDenied`; of one without, as to a HEAD, its status, as `403`."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
+    return str(error.response.get("Error", {}).get("Code") or status)
 
 
 def etag_of(answer: Mapping[str, Any]) -> str:

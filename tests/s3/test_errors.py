@@ -41,6 +41,7 @@ def test_a_permission_that_is_lacking_is_named(operation: str, needed: str) -> N
         (refused("SlowDown", status=503), True, ("S3 refuses at every attempt (SlowDown)", AGAIN)),
         (refused("TooManyRequests", status=429), True, ("S3 refuses at every attempt (TooManyRequests)", AGAIN)),
         (refused("Whatever"), False, ("S3 refuses (Whatever)", DOCTOR)),
+        (refused("", status=418), False, ("S3 refuses (418)", DOCTOR)),
         (
             refused("NotImplemented", status=501),
             False,

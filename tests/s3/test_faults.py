@@ -67,7 +67,7 @@ def test_a_read_that_stalls_is_made_again(lake: Lakehouse, stedi: Command, monke
     started = time.monotonic()
     assert stedi("build", "--lake", lake.uri)[0] == 0
     released.set()
-    assert time.monotonic() - started < connection.READ_TIMEOUT + 4
+    assert time.monotonic() - started < 20  # the stall would take 30
     lake.assert_new()
     assert (lake.asked("GET", CUSTOMERS), lake.asked("GET", READINGS)) == (2, 2)
 
@@ -304,10 +304,13 @@ def sign_in(status: int) -> Action:
 
 
 def test_an_answer_that_is_not_of_s3_is_none(lake: Lakehouse, stedi: Command) -> None:
-    for kind, status in (("*", 302), ("GET", 200), ("LIST", 200), ("PUT", 200), ("HEAD", 200), ("COPY", 200)):
+    # as deep as botocore follows it, its error is this one or that
+    lake.s3.proxy.add(Fault(on("*"), sign_in(302), times=None))
+    assert stedi("build", "--lake", lake.uri)[:2] == (2, "")
+    for kind in ("GET", "LIST", "PUT", "HEAD", "COPY"):
         assert lake.state() == "old"
         lake.s3.proxy.clear()
-        lake.s3.proxy.add(Fault(on(kind), sign_in(status), times=None))
+        lake.s3.proxy.add(Fault(on(kind), sign_in(200), times=None))
         code, out, err = stedi("build", "--lake", lake.uri, "--force")
         assert (code, out) == (2, "")
         assert "answers what S3 does not" in err
