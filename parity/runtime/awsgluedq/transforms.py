@@ -31,5 +31,5 @@ class EvaluateDataQuality:
         publishing_options: Mapping[str, Any] | None = None,
         additional_options: Mapping[str, Any] | None = None,
     ) -> DynamicFrameCollection:
-        """Return the outcomes as `ruleOutcomes`, and the frame as `rowLevelOutcomes` and `originalData`."""
+        """Return `ruleOutcomes`, a record a rule, `rowLevelOutcomes`, the frame with outcomes, and `originalData`."""
         return Outcomes(frame, parse(ruleset)).collection()

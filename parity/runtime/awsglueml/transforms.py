@@ -15,7 +15,7 @@ __all__ = ["EntityDetector"]
 
 _KINDS = {
     "EMAIL": re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}"),
-    "PHONE_NUMBER": re.compile(r"\+?[\d().\s-]{7,20}"),
+    "PHONE_NUMBER": re.compile(r"(?!\d{4}-\d\d-\d\d)\+?[\d().\s-]{7,20}"),
     "IP_ADDRESS": re.compile(r"(?:\d{1,3}\.){3}\d{1,3}"),
     "USA_SSN": re.compile(r"\d{3}-\d{2}-\d{4}"),
     "CREDIT_CARD": re.compile(r"(?:\d[ -]?){13,19}"),

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, KeysView, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from awsglue.dynamicframe import DynamicFrame, DynamicFrameCollection
+from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
-from parity_runtime.content import FieldOf
+from parity_runtime.content import FieldOf, new_name
+from parity_runtime.types import glue_type
 from parity_runtime.unsupported import unsupported
 
 __all__ = ["Outcomes", "Rule", "parse"]
@@ -36,6 +38,7 @@ _KNOWN = (
     "RowCount",
     "Uniqueness",
 )
+_OF_WHOLE_FRAMES = ("ColumnCount", "ColumnExists", "RowCount")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Outcomes:
 
     def collection(self) -> DynamicFrameCollection:
         """Return outcomes and data."""
-        return _Lazy(self, {"rowLevelOutcomes": self._frame, "originalData": self._frame}, self._frame.glue_ctx)
+        return _Lazy(self, {"originalData": self._frame}, self._frame.glue_ctx)
 
     def frame(self) -> DynamicFrame:
         """Return a record a rule: Rule, Outcome, FailureReason, EvaluatedMetrics."""
@@ -93,6 +96,32 @@ class Outcomes:
         schema = "Rule string, Outcome string, FailureReason string, EvaluatedMetrics map<string,double>"
         df = self._frame.glue_ctx.spark_session.createDataFrame(rows, schema)
         return DynamicFrame.fromDF(df, self._frame.glue_ctx, "ruleOutcomes")
+
+    def rows(self) -> DynamicFrame:
+        """Return the frame with four more fields: which rules a record passes, fails, and which are about no record."""
+        content = self._frame._content
+        passed: list[Column] = []
+        failed: list[Column] = []
+        whole: list[Column] = []
+        for rule in self._rules:
+            text = F.lit(rule.text)
+            if rule.kind in _OF_WHOLE_FRAMES:
+                whole.append(text)
+                continue
+            fields = [content.resolve(name, f"rule {rule.kind}") for name in rule.columns]
+            holds = _holds(rule.kind, [F.col(field.column) for field in fields if field], whole=None not in fields)
+            passed.append(F.when(holds, text))
+            failed.append(F.when(~holds, text))
+        made = {
+            "DataQualityRulesPass": _texts(passed),
+            "DataQualityRulesFail": _texts(failed),
+            "DataQualityRulesSkip": _texts(whole),
+        }
+        result = F.when(F.size(made["DataQualityRulesFail"]) > 0, "Failed").otherwise("Passed")
+        named = {name: new_name() for name in (*made, "DataQualityEvaluationResult")}
+        content = content.with_columns(list(zip(named.values(), (*made.values(), result), strict=True)))
+        more = [FieldOf(name, at, glue_type(content.df.schema[at].dataType)) for name, at in named.items()]
+        return self._frame._with(content.with_fields([*content.fields, *more]), "rowLevelOutcomes")
 
     def _value(self, rule: Rule) -> float:
         content = self._frame._content
@@ -121,17 +150,41 @@ class Outcomes:
         return value if kind in ("Completeness", "Uniqueness") else float(value == 1.0)
 
 
+def _holds(kind: str, columns: Sequence[Column], *, whole: bool) -> Column:
+    """Say of a record whether it is complete, or the only one with its values; it is neither without the columns."""
+    full, once = F.lit(whole), F.lit(whole)
+    if whole and kind in ("Completeness", "IsComplete", "IsPrimaryKey"):
+        for column in columns:
+            full = full & column.isNotNull()
+    if whole and kind in ("IsPrimaryKey", "IsUnique", "Uniqueness"):
+        once = F.count(F.lit(1)).over(Window.partitionBy(*columns)) == 1
+    return full & once
+
+
+def _texts(found: Sequence[Column]) -> Column:
+    return F.filter(F.array(*found).cast("array<string>"), lambda text: text.isNotNull())
+
+
 class _Lazy(DynamicFrameCollection):
-    """A collection whose `ruleOutcomes` are worked out when they are asked for."""
+    """A collection whose outcomes are worked out when they are asked for."""
 
     def __init__(self, outcomes: Outcomes, frames: dict[str, DynamicFrame], glue_ctx: Any) -> None:
         super().__init__(frames, glue_ctx)
         self._outcomes = outcomes
 
     def __getitem__(self, key: str) -> DynamicFrame:
-        if key == "ruleOutcomes" and key not in self._frames:
-            self._frames[key] = self._outcomes.frame()
+        if key in _ASKED_FOR and key not in self._frames:
+            self._frames[key] = _ASKED_FOR[key](self._outcomes)
         return super().__getitem__(key)
 
+    def keys(self) -> KeysView[str]:
+        return dict.fromkeys((*_ASKED_FOR, *self._frames)).keys()
+
     def select(self, key: str, transformation_ctx: str = "") -> DynamicFrame:
-        return self[key] if key == "ruleOutcomes" else super().select(key, transformation_ctx)
+        return self[key] if key in _ASKED_FOR else super().select(key, transformation_ctx)
+
+
+_ASKED_FOR: dict[str, Callable[[Outcomes], DynamicFrame]] = {
+    "ruleOutcomes": Outcomes.frame,
+    "rowLevelOutcomes": Outcomes.rows,
+}

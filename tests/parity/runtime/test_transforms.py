@@ -247,10 +247,20 @@ def test_rules_of_data_quality(printed: Printed, job: Job) -> None:
         publishing_options={"dataQualityEvaluationContext": "x"}, additional_options={})
     found = outcomes.select("ruleOutcomes").toDF().collect()
     applied = EvaluateDataQuality.apply(frame=left, ruleset="Rules = [ ColumnCount = 3 ]", publishing_options={})
-    show([[row["Outcome"] for row in found], names(SelectFromCollection.apply(outcomes, "rowLevelOutcomes")), rows(applied)[0][:2]])
+    each = SelectFromCollection.apply(outcomes, "rowLevelOutcomes").toDF().orderBy("key").select(
+        "key", "DataQualityEvaluationResult", "DataQualityRulesFail", "DataQualityRulesPass", "DataQualityRulesSkip").collect()
+    show([[row["Outcome"] for row in found], [row[:3] for row in each], [len(part) for part in each[0][3:]], rows(applied)[0][:2],
+          len(outcomes.keys()), names(outcomes["originalData"])])
     """
     outcomes = ["Passed", "Passed", "Passed", "Passed", "Failed", "Failed"]
-    assert printed(_body(body)) == [outcomes, ["key", "name", "x"], ["ColumnCount = 3", "Passed"]]
+    assert printed(_body(body)) == [
+        outcomes,
+        [[None, "Failed", ['Completeness "key" > 0.9']], [1, "Passed", []], [2, "Passed", []]],
+        [2, 3],
+        ["ColumnCount = 3", "Passed"],
+        3,
+        ["key", "name", "x"],
+    ]
     result = job(
         _body(
             "from awsgluedq.transforms import EvaluateDataQuality\n"
@@ -265,9 +275,10 @@ def test_columns_with_personal_data(printed: Printed) -> None:
     body = """
     from awsglueml.transforms import EntityDetector
     people = frame([("a@b.com", "x"), ("c@d.org", "y")], "mail string, name string")
+    people = people.map(lambda row: row | {"born": "1941-07-08", "phone": "2015550100"})
     show(EntityDetector().classify_columns(people, ["EMAIL", "PHONE_NUMBER"], 1.0, 0.1))
     """
-    assert printed(_body(body)) == {"mail": ["EMAIL"]}
+    assert printed(_body(body)) == {"mail": ["EMAIL"], "phone": ["PHONE_NUMBER"]}
 
 
 def test_types_are_data(printed: Printed, worker: Worker) -> None:
