@@ -341,7 +341,7 @@ def test_without_a_receipt_a_release_is_refused(release: Stedi, account: Cloud) 
     assert code == 1
     assert "no parity run has shown" in err
     assert "  there is no receipt of a parity run" in err
-    assert "stedi parity run --report out" in err
+    assert "stedi parity run --glue 5.1 --report out" in err
     assert account.calls == []
 
 

@@ -104,7 +104,7 @@ def release(
     scripts = render(version)
     gaps = _gaps(proof, scripts, version) if without_parity is None else []
     if gaps and not dry_run:
-        _refuse(gaps)
+        _refuse(gaps, version)
     files = upload.landing_files(upload_landing) if upload_landing is not None else {}
     rests_on = releases.note_of(proof, without_parity or "dry run")
     wanted = releases.want(
@@ -150,7 +150,7 @@ def release(
     else:
         print_lines("dry run, nothing was changed" if dry_run else f"released to {place.uri}, for Glue {version}")
     if gaps:
-        _refuse(gaps)
+        _refuse(gaps, version)
 
 
 def _proof(receipt: str | None, without_parity: str | None) -> Receipt | None:
@@ -170,11 +170,12 @@ def _gaps(receipt: Receipt | None, scripts: dict[str, str], version: str) -> lis
     return [f"{text} (receipt of {receipt.finished})" for text in receipt.gaps(scripts, version)]
 
 
-def _refuse(gaps: list[str]) -> None:
+def _refuse(gaps: list[str], version: str) -> None:
     raise Refused(
         "not released: no parity run has shown that these scripts give what DuckDB gives",
         problems=gaps,
-        fix="`stedi parity run --report out`, then --receipt out/receipt.json; or --without-parity REASON",
+        fix=f"`stedi parity run --glue {version} --report out`, then --receipt out/receipt.json;"
+        " or --without-parity REASON",
     )
 
 
