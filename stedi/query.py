@@ -146,7 +146,9 @@ def explain_query(error: duckdb.Error, query: str, damage: Damage = lambda: None
         return fault
     text = str(error).strip()
     if isinstance(error, duckdb.IOException | duckdb.OutOfMemoryException):
-        return explain(error, "the query")
+        known = explain(error, "the query")
+        is_of_files = isinstance(error, duckdb.IOException) and "no space left" not in known.message
+        return (damage() if is_of_files else None) or known
     if isinstance(error, duckdb.PermissionException | duckdb.TransactionException):
         return UsageError(f"refused: {scrub(text)}", fix="a query reads the tables of the lake, and nothing else")
     place = _place(text, query)

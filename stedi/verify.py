@@ -68,11 +68,16 @@ class Report:
 
 @dataclass(slots=True)
 class _Verification:
-    """A lake under verification: `unread` names tables and feeds that other checks cannot rest on, and why."""
+    """A lake under verification.
+
+    `unread` names tables and feeds that other checks cannot rest on, and why; `wrong` the files that are not as they
+    were published.
+    """
 
     lake: Lake
     report: Report
     unread: dict[str, str] = field(default_factory=dict)
+    wrong: set[str] = field(default_factory=set)
 
     @property
     def manifest(self) -> Manifest:
@@ -157,6 +162,7 @@ def _files(work: _Verification) -> None:
             wrong = wrong_with(file, entry, partial(work.lake.fetch, entry) if entry else None)
             if wrong:
                 work.problem(f"{file.path}: {wrong}")
+                work.wrong.add(file.path)
             if wrong and name in manifest.tables:
                 work.unread[name] = (
                     "a file is missing" if wrong == "is missing" else "a file is not as it was published"
@@ -182,6 +188,8 @@ def _tables(work: _Verification) -> None:
             continue
         _table(work, table)
     for feed in manifest.feeds.values():
+        if any(file.path in work.wrong for file in feed.quarantine):
+            continue
         rows = 0
         for file in feed.quarantine:
             with work.trying(file.path):

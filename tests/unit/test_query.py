@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from stedi.build import build
-from stedi.errors import StediError, UsageError
+from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.lake import Lake
 from stedi.masking import scrub
 from stedi.query import ask, count, parse
@@ -321,6 +321,9 @@ def test_landing_that_is_not_clean(tmp_path: Path) -> None:
     assert rows(tmp_path / "lake", "select feed, file, line, reason, raw from quarantine") == [
         ("customer", f"customer/landing/{extra.name}", 2, "not_flat_json", b"not json")
     ]
+    (tmp_path / "lake/_quarantine/customer/quarantine.parquet").unlink()
+    with pytest.raises(EnvironmentFault, match=r"customer/quarantine\.parquet: is missing"):
+        rows(tmp_path / "lake", "from quarantine")
 
 
 def test_an_engines_message_is_scrubbed_without_a_stray_parenthesis() -> None:

@@ -130,6 +130,7 @@ def test_everything_wrong_is_named_at_once(lake: Path) -> None:
         "ledger: not checked",
     ):
         assert text in problems
+    assert problems.count("quarantine") == 2  # in the path, once: what follows of it is not said too
     assert "@" not in problems
 
 
