@@ -349,6 +349,14 @@ def test_each_cause_has_a_script() -> None:
     assert {found.cause for found in FAULTS.values()} == set(Cause) - {Cause.ROW_ORDER, Cause.OTHER}
 
 
+def test_the_root_of_a_bucket_is_written_and_read_as_any_folder(parity: Run) -> None:
+    names = ("customer_landing_to_trusted.py", "accelerometer_landing_to_trusted.py")
+    outcome = parity(
+        {name: RIGHT[name].replace(f"{ROOT}/customer/trusted/", "s3://customer-trusted/") for name in names}
+    )
+    assert [verdict.verdict for verdict in side_of(outcome).tables[:2]] == [Verdict.SAME, Verdict.SAME]
+
+
 def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:
     script = studio.script(
         reads(In="accelerometer/landing", Who="customer/trusted"),

@@ -38,6 +38,11 @@ def spark_conf() -> dict[str, str]:
     return conf
 
 
+_INNER = "in-"
+"""What the views begin with that buckets are links in: a root that falls back to a folder itself lists entries that
+fail when they are asked for permissions, which Spark does."""
+
+
 class Buckets:
     """The folders under `root`, one a bucket; `configure(key, value)` sets a Hadoop setting once there is a context."""
 
@@ -66,7 +71,8 @@ class Buckets:
         if self._waiting and self.configure is not None:
             waiting, self._waiting = self._waiting, []
             for bucket in waiting:
-                self.configure(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"file://{os.fspath(self.root / bucket)}")
+                self.configure(f"fs.viewfs.mounttable.{_INNER}{bucket}.link./all", f"file://{self.root / bucket}")
+                self.configure(f"fs.viewfs.mounttable.{bucket}.linkFallback", f"viewfs://{_INNER}{bucket}/all")
 
     def _refuse_outside(self, path: str) -> None:
         run = self.root.parent
