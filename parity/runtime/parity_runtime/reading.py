@@ -20,8 +20,8 @@ from parity_runtime.unsupported import unsupported
 
 __all__ = ["UnreadableInputError", "existing", "files_below", "flag", "read"]
 
-# Hadoop looks for nothing at all where a path names no folder, be it the root
-_BUCKET = re.compile(r"\w+://[^/]+")
+# Hadoop's mounted file systems list what is below their root, and fail when that is then asked for its owner
+_BUCKET = re.compile(r"(\w+://[^/]+)/*")
 _BLANKS = "' \\t\\r\\n\\u000b\\u000c\\ufeff'"
 _NO_FORMATS = {
     "avro": "convert the data to Parquet or JSON",
@@ -95,7 +95,7 @@ def read(
         unsupported(f'format="{form}"', _NO_FORMATS[form])
     if form not in ("json", "parquet", "glueparquet", "orc", "csv"):
         raise ValueError(f"format={form!r}: Glue knows json, parquet, glueparquet, orc, csv, avro, xml, ion, grokLog")
-    found = existing(session, [f"{path}/" if _BUCKET.fullmatch(path) else path for path in paths])
+    found = existing(session, [f"{bucket[1]}/*" if (bucket := _BUCKET.fullmatch(path)) else path for path in paths])
     if not found:
         return Content(session.createDataFrame([], spark.StructType([])), ())
     partitioned = _partitioned(session, found)

@@ -175,20 +175,21 @@ def test_choices_are_written_as_they_are(put: Put, job: Job, rows: Rows) -> None
     assert [note.kind for note in result.notes] == ["type", "written"]
 
 
-def test_old_files_are_purged(worker: Worker, job: Job, rows: Rows) -> None:
+def test_the_root_of_a_bucket_is_read_and_old_files_are_purged(worker: Worker, job: Job, rows: Rows) -> None:
     body = """
     write(people)
     glueContext.purge_s3_path("s3://test-lakehouse/out/")
     assert spark.read.json("s3://test-lakehouse/out/").count() == 2
-    s = sink(path="s3://test-lakehouse/table/")
+    s = sink(path="s3://a-bucket")
     s.setCatalogInfo("db", "t")
     s.setFormat("json")
     s.writeFrame(people)
+    assert glueContext.create_dynamic_frame.from_catalog(database="db", table_name="t").count() == 2
     glueContext.purge_table("db", "t", {"retentionPeriod": 0})
     glueContext.purge_s3_path("s3://test-lakehouse/out/", {"retentionPeriod": 0})
     """
     assert job(_body(body)).error is None
-    assert rows(OUT) == rows("s3://test-lakehouse/table/") == []
+    assert rows(OUT) == rows("s3://a-bucket/") == []
 
 
 def test_the_context_has_its_small_things(printed: Printed, job: Job) -> None:
