@@ -20,6 +20,7 @@ from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, StediError, UsageError
 from stedi.listing import check_unchanged, list_feeds, named
 from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.masking import mask_path
 from stedi.parameters import Parameters
 from stedi.publish import LOCK, Erasure, cleared, publish, recover, staged_record
 from stedi.run import Progress, Run, silent
@@ -328,8 +329,8 @@ def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
 
 def _notes(run: Run, standing: Standing) -> list[str]:
     left = [path for listing in run.listings.values() for path in listing.left]
-    return named([f"left alone, no landing file: {run.landing.uri}/{path}" for path in left]) + [
-        f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {paths[0]}; whoever reads the whole"
-        " folder reads them too"
+    return named([f"left alone, no landing file: {run.landing.uri}/{mask_path(path)}" for path in left]) + [
+        f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {mask_path(paths[0])}; whoever reads"
+        " the whole folder reads them too"
         for prefix, paths in standing.foreign().items()
     ]
