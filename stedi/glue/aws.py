@@ -23,7 +23,7 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
 
 from stedi import __version__
 from stedi.errors import EnvironmentFault
-from stedi.s3.errors import code_of, is_transient, meaning
+from stedi.s3.errors import code_of, is_transient, meaning, no_url
 
 __all__ = ["Account", "Aws", "is_passing"]
 
@@ -152,8 +152,11 @@ class Aws:
             retries={"mode": "standard", **attempts},
             user_agent_extra=f"stedi/{__version__}",
         )
-        with explained(_NAMES[service], "its settings"):
-            return self._session.client(service, config=config)
+        try:
+            with explained(_NAMES[service], "its settings"):
+                return self._session.client(service, config=config)
+        except ValueError:
+            raise no_url(_NAMES[service]) from None
 
     def call(self, service: str, operation: str, what: str, **parameters: Any) -> dict[str, Any]:
         """Make a call and return its answer; EnvironmentFault says what of `what` did not work."""

@@ -31,8 +31,7 @@ from botocore.utils import get_environ_proxies  # type: ignore[import-untyped]
 from urllib3 import HTTPConnectionPool, PoolManager, Timeout
 
 from stedi import __version__
-from stedi.errors import EnvironmentFault
-from stedi.s3.errors import FAILURES, REDIRECTS, code_of, etag_of, is_transient
+from stedi.s3.errors import FAILURES, REDIRECTS, code_of, etag_of, is_transient, no_url
 
 __all__ = ["AT_ONCE", "Answer", "Connection", "connect", "persistent"]
 
@@ -232,9 +231,7 @@ def connect() -> Connection:
     except ValueError as error:
         if isinstance(error, BotoCoreError):
             raise
-        # not shown: there may be a password in it
-        fix = "write AWS_ENDPOINT_URL with its scheme, as http://localhost:9000"
-        raise EnvironmentFault("the endpoint that is set for S3 is no URL", fix=fix) from None
+        raise no_url("S3") from None
 
 
 @functools.lru_cache(maxsize=2)  # each keeps its connections open

@@ -50,6 +50,7 @@ __all__ = [
     "explained",
     "is_transient",
     "meaning",
+    "no_url",
 ]
 
 
@@ -260,6 +261,12 @@ def meaning(error: BaseException, service: str = "S3", again: str = _AGAIN_FIX) 
     """Return what an error means, and what to do: `again` where it may work a moment later."""
     said, fix = _meaning(error)
     return said.replace("{service}", service), fix.replace(_LATER, again)
+
+
+def no_url(service: str) -> EnvironmentFault:
+    """Return what to say of an endpoint that is no URL; it is not shown, for there may be a password in it."""
+    fix = "write AWS_ENDPOINT_URL with its scheme, as http://localhost:9000"
+    return EnvironmentFault(f"the endpoint that is set for {service} is no URL", fix=fix)
 
 
 def _meaning(error: BaseException) -> tuple[str, str]:

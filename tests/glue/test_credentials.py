@@ -65,6 +65,14 @@ def test_no_credentials(ask: Callable[[], str], cloud: Cloud, monkeypatch: pytes
     assert cloud.calls == []
 
 
+def test_an_endpoint_that_is_no_url(ask: Callable[[], str], cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:9000")
+    err = ask()
+    assert "is no URL" in err
+    assert "with its scheme, as http://localhost:9000" in err
+    assert cloud.calls == []
+
+
 def test_half_of_the_credentials(ask: Callable[[], str], cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(KEYS[1])
     assert "no AWS credentials were found" in ask()

@@ -133,6 +133,7 @@ QUERIES = {
     "select * from accelerometer_trusted as a": "written down",
     "from accelerometer_trusted": "written down",
     "select a.user from accelerometer_trusted as a limit 5": "which rows",
+    "select minus.user from accelerometer_trusted as minus": "a word of joins",
     "select a.user from accelerometer_trusted as a order by a.user": "no order",
     "select distinct on (a.user) a.user from accelerometer_trusted as a": "which row",
     "select distinct a.x from accelerometer_trusted as a": "-0.0",

@@ -16,6 +16,10 @@ __all__ = ["exists", "is_in", "result", "scalar"]
 _JOINS = {(kind, "") for kind in ("", "INNER", "CROSS", "SEMI", "ANTI")}
 _JOINS |= {(kind, side) for kind in ("", "OUTER") for side in ("LEFT", "RIGHT", "FULL")}
 
+_JOIN_WORDS = frozenset(("anti", "cross", "except", "full", "inner", "intersect", "join", "lateral", "left", "minus"))
+_JOIN_WORDS |= {"natural", "on", "right", "semi", "union", "using"}
+"""What Spark does not take as the alias of a source, whether it is one to DuckDB or not."""
+
 
 def result(lint: Lint, query: exp.Query, table: Table) -> None:
     """Check the query that makes a table: its columns are those of the contract, each with a cast."""
@@ -196,6 +200,8 @@ def _add(lint: Lint, node: exp.Expr, sources: dict[str, Relation], outer: Scope 
         relation = _query(lint, node, outer)
     else:
         lint.unknown(node.this if isinstance(node, exp.Table) else node)
+    if alias in _JOIN_WORDS:
+        lint.refuse(node, f"{alias} is a word of joins to Spark, and no alias")
     if alias in sources:
         lint.refuse(node, f"{alias} is there twice")
     sources[alias] = lint.facts.sources[alias] = relation
