@@ -55,5 +55,5 @@ def audit(*, lake: str, reports: str | None, memory_limit: str | None, options: 
         raise VerifyFailed(
             f"{certificate.lake}: {count:,} {'violation' if count == 1 else 'violations'} of privacy",
             problems=[shown(violation) for violation in certificate.violations],
-            fix="take away what should not be there; tables are made anew by `stedi build --force`",
+            fix="take away what should not be there, from landing where a build makes it, and `stedi build --force`",
         )
