@@ -122,6 +122,7 @@ class Aws:
     """Clients, made when they are first used; EnvironmentFault where boto3, a region or the profile is missing."""
 
     def __init__(self) -> None:
+        self._clients: dict[str, Any] = {}
         try:
             import boto3  # type: ignore[import-untyped]
         except ImportError as error:
@@ -140,9 +141,13 @@ class Aws:
         """Who asks, as STS says."""
         return Account(self.call("sts", "get_caller_identity", "AWS"))
 
-    @functools.cache  # noqa: B019 - one a command
     def client(self, service: str) -> Any:
-        """Return the client of a service."""
+        """Return the client of a service; it goes, with its connections, when this object goes."""
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service)
+        return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         from botocore.config import Config  # type: ignore[import-untyped]
 
         attempts = {} if os.environ.get("AWS_MAX_ATTEMPTS") else {"total_max_attempts": ATTEMPTS}
