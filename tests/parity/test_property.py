@@ -70,9 +70,9 @@ def training(draw: st.DrawFn) -> tuple[strategies.Landing, int]:
         draw(st.lists(st.sampled_from(strategies.EMAILS), min_size=1, max_size=4, unique=True))
     ):
         first = START + 1000 * draw(st.integers(0, 2))
-        instants = [first + step for step in sorted(draw(st.sets(st.integers(0, 20), min_size=4, max_size=9)))]
+        instants = [first + step for step in sorted(draw(st.sets(st.integers(0, 20), min_size=6, max_size=9)))]
         lost, ahead = draw(st.integers(0, 2)), draw(st.integers(-skew, skew))
-        agreed = draw(st.sampled_from((1, instants[1], instants[-1] + 1)))
+        agreed = draw(st.sampled_from((1, 1, instants[1], instants[-1] + 1)))
         files["customer"].append({"email": email, "serialNumber": "s", "shareWithResearchAsOfDate": agreed})
         files["accelerometer"] += [{"user": email, "timestamp": at + ahead, "x": 0.5} for at in instants[lost:]]
         files["step_trainer"] += [{"serialNumber": f"d-{number}", "sensorReadingTime": at} for at in instants]
