@@ -249,6 +249,8 @@ def test_a_second_build_has_the_random_key_of_the_first_and_no_statement_has_a_k
         an_unchanged_second_build_runs_no_sql_and_writes_nothing(here / "lake", source, first, key)
 
 
+# an example is several builds
+@settings(max_examples=min(100, settings().max_examples))
 @given(data=st.data())
 def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> None:
     landing = data.draw(strategies.landings(), label="landing")
