@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from person import BOB, People, of, snapshot, traces, write_people
+from person import BOB, START, People, of, snapshot, traces, write_people
 
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.lake import Lake
+from stedi.privacy import audit
 from stedi.verify import verify
 
 AGREED = {key: value for key, value in BOB.items() if key != "shareWithResearchAsOfDate"}
@@ -88,3 +89,26 @@ def test_nothing_is_written_where_nothing_was_withdrawn(people: People, lake: Pa
     before = snapshot(lake)
     build(lake, people.landing)
     assert snapshot(lake) == before
+
+
+@pytest.mark.parametrize("unknown_is_later", [True, False])
+def test_a_record_of_an_unknown_date_never_says_since_when(
+    people: People, lake: Path, *, unknown_is_later: bool
+) -> None:
+    """Not even against the lowest date that may land: the record with a date counts, whichever agrees later."""
+    before, after = START, START + 401
+    lowest, unknown = (before, after) if unknown_is_later else (after, before)
+    people.add(
+        "customer",
+        "customers.json",
+        [
+            of(AGREED | {"lastUpdateDate": -999999999999999999, "shareWithResearchAsOfDate": lowest}),
+            of(AGREED | {"lastUpdateDate": None, "shareWithResearchAsOfDate": unknown}),
+        ],
+    )
+    people.add("customer", "deep/other ways.json", [])
+    build(lake, people.landing)
+    with Lake.open(lake) as opened:
+        first = opened.sql("select min(sensorReadingTime) from training_curated").pl().item()
+    assert first == lowest
+    assert not audit(lake).violations

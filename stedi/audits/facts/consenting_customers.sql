@@ -27,7 +27,7 @@ ranked as (
         row_number() over (
             partition by r.email
             order by
-                coalesce(r.updated, if(r.agrees, -999999999999999999, 999999999999999999)) desc,
+                coalesce(r.updated, if(r.agrees, -1000000000000000000, 1000000000000000000)) desc,
                 r.agrees asc,
                 r.shared desc
         ) as place

@@ -16,7 +16,7 @@
 with latest as (
     select
         c.email,
-        max(coalesce(c.lastUpdateDate, -999999999999999999)) as updated_at
+        max(c.lastUpdateDate) as updated_at
     from customer_trusted as c
     group by c.email
 ),
@@ -27,7 +27,7 @@ people as (
         max(c.shareWithResearchAsOfDate) as agreed_at
     from customer_trusted as c
     inner join latest as l
-        on c.email = l.email and coalesce(c.lastUpdateDate, -999999999999999999) = l.updated_at
+        on c.email = l.email and c.lastUpdateDate is not distinct from l.updated_at
     group by c.email
 ),
 

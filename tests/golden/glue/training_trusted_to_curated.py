@@ -49,7 +49,7 @@ STEPS = {
     "latest": """
         select
             c.email,
-            max(coalesce(c.lastUpdateDate, -999999999999999999)) as updated_at
+            max(c.lastUpdateDate) as updated_at
         from customer_trusted as c
         group by c.email
     """,
@@ -59,7 +59,7 @@ STEPS = {
             max(c.shareWithResearchAsOfDate) as agreed_at
         from customer_trusted as c
         inner join latest as l
-            on c.email = l.email and coalesce(c.lastUpdateDate, -999999999999999999) = l.updated_at
+            on c.email = l.email and c.lastUpdateDate is not distinct from l.updated_at
         group by c.email
     """,
     "owned": """
