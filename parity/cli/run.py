@@ -12,11 +12,11 @@ from parity.engines.choice import GLUE, Choice
 from parity.outcome import Outcome
 from stedi.cli.build import default_landing
 from stedi.cli.interrupt import unhurried
-from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
+from stedi.cli.options import as_json, clock_skew_ms, folders, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.errors import UsageError
-from stedi.parameters import MAX_CLOCK_SKEW_MS, Parameters
+from stedi.parameters import Parameters
 from stedi.storage import Options
 
 if TYPE_CHECKING:
@@ -88,14 +88,7 @@ Exit codes: 0 the same, 1 different or missing, 2 a job or a comparison failed.
     type=click.Path(dir_okay=False),
     help="Known differences.",
 )
-@option(
-    "--clock-skew-ms",
-    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="By how much the clocks of a device and its owner's phone may differ, on both sides.",
-)
+@clock_skew_ms("By how much the clocks of a device and its owner's phone may differ, on both sides.")
 @option("--show-pii", is_flag=True, help="Show personal data in examples of rows.")
 @option("--keep", is_flag=True, help="With --engine aws: leave the copies and tables of this run in the bucket.")
 @lake

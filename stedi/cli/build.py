@@ -10,14 +10,14 @@ import click
 
 from stedi.build import Run
 from stedi.build import build as build_lake
-from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, option
+from stedi.cli.options import as_json, clock_skew_ms, folders, lake, memory_limit, on_s3, option
 from stedi.cli.output import by_reason, note, print_json, print_lines, print_table, shown, write
 from stedi.cli.progress import Parts
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
 from stedi.listing import named
 from stedi.manifest import THE_LAKE, Manifest
-from stedi.parameters import MAX_CLOCK_SKEW_MS, read_key
+from stedi.parameters import read_key
 from stedi.settings import bundled_sample
 from stedi.storage import Options, open_storage
 
@@ -52,14 +52,7 @@ Examples:
     help="Key of the pseudonyms in training_curated, a line of text. [default: the key in $STEDI_PSEUDONYM_KEY, else a"
     " random one for this build]",
 )
-@option(
-    "--clock-skew-ms",
-    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
-    metavar="N",
-    default=0,
-    show_default=True,
-    help="Attribute a device to an owner whose phone's clock is up to so much ahead or behind.",
-)
+@clock_skew_ms()
 @on_s3("sse_kms_key", "break_lock")
 @as_json
 def build(

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from stedi.cli.output import expect_json
+from stedi.parameters import MAX_CLOCK_SKEW_MS
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
-__all__ = ["as_json", "folders", "lake", "memory_limit", "on_s3", "option"]
+__all__ = ["as_json", "clock_skew_ms", "folders", "lake", "memory_limit", "on_s3", "option"]
 
 _SIZE = re.compile(r"\d+(?:\.\d+)? ?(?:[KMGT]i?B?|%)", re.IGNORECASE)
 
@@ -105,6 +106,18 @@ def on_s3(*also: str) -> Callable[[F], F]:
         return cast("F", found)
 
     return decorate
+
+
+def clock_skew_ms(says: str = "", /, default: int | None = 0) -> Callable[[F], F]:
+    """Add --clock-skew-ms; `says` is for a command to which it means something else than to a build."""
+    return option(
+        "--clock-skew-ms",
+        type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
+        metavar="N",
+        default=default,
+        show_default=True,
+        help=says or "Attribute a device to an owner whose phone's clock is up to so much ahead or behind.",
+    )
 
 
 def memory_limit(command: F) -> F:

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from stedi.cli.glue.options import database, glue, lake
-from stedi.cli.options import as_json, folders, option
+from stedi.cli.options import as_json, clock_skew_ms, folders, option
 from stedi.cli.output import folded, note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.errors import Refused, UsageError
-from stedi.parameters import MAX_CLOCK_SKEW_MS
 
 if TYPE_CHECKING:
     from stedi.glue.receipt import Receipt
@@ -60,12 +59,10 @@ Examples:
     help="Object on S3 with the key of the pseudonyms, a line of text, that training_curated is made with."
     " [default: what the job has; a random key in every run where it has none]",
 )
-@option(
-    "--clock-skew-ms",
-    type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
-    metavar="N",
-    help="Attribute a device to an owner whose phone's clock is up to so much ahead or behind."
+@clock_skew_ms(
+    "Attribute a device to an owner whose phone's clock is up to so much ahead or behind."
     " [default: what the job has; 0 where it has none]",
+    default=None,
 )
 @option("--adopt", is_flag=True, help="Take over tables and jobs of these names that somebody else made.")
 @option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
