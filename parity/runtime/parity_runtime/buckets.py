@@ -24,6 +24,11 @@ _NAMED = re.compile(r"(s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*))(?=(/[^\n\"'`]*)?)
 
 # a call of a writer with a path: readers are given theirs as lists
 _WRITTEN = re.compile(r"c\no\d+\n(?:save|json|parquet|text|csv|orc|xml|saveAsTextFile)\ns(?:file:/*(?=/))?(.*)\n")
+# the same in SQL, where a line break of the text is a backslash and a letter
+_INSERTED = re.compile(
+    r"insert(?:\s|\\n)+overwrite(?:\s|\\n)+(?:local(?:\s|\\n)+)?directory(?:\s|\\n)+['\"](?:file:/*(?=/))?([^'\"\n]*)",
+    re.IGNORECASE,
+)
 # a string that is given to Spark and begins as the address of what is on another machine
 _ELSEWHERE = re.compile(r"^s((?:hdfs|webhdfs|ftp|sftp|jdbc):\w*)", re.MULTILINE)
 _SCHEME = re.compile(r"\w+:")
@@ -57,7 +62,7 @@ class Buckets:
 
         Raises RefusedCallError for a path that leaves its bucket, and for one outside of the run that is written to.
         """
-        if written := _WRITTEN.match(command):
+        if written := _WRITTEN.match(command) or _INSERTED.search(command):
             self._refuse_outside(written[1])
         if elsewhere := _ELSEWHERE.search(command):
             refuse(elsewhere[1], "a parity run has no network; put the data on s3")

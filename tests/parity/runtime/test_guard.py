@@ -110,6 +110,10 @@ def test_what_stays_in_its_bucket_or_in_the_run_is_not(tmp_path: Path) -> None:
     for path in ("/elsewhere", "file:/elsewhere", "file:///elsewhere", "../../elsewhere"):
         with pytest.raises(guard.RefusedCallError, match="elsewhere"):
             buckets.note(f"c\no1\nsave\ns{path}\ne\n")
+        for words in ("local directory", "DIRECTORY"):
+            with pytest.raises(guard.RefusedCallError, match="elsewhere"):
+                buckets.note(f"c\no1\nsql\nsinsert overwrite\\n  {words} '{path}' using parquet select 1\ne\n")
+    buckets.note("c\no1\nsql\nsinsert overwrite directory 's3://b/x' using parquet select 1\ne\n")
     with pytest.raises(guard.RefusedCallError, match=r"^jdbc:mysql was refused"):
         buckets.note("c\no1\noption\nsurl\nsjdbc:mysql://name:secret@host/db\ne\n")
 
