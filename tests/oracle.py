@@ -254,17 +254,24 @@ def lines_of(content: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             yield number, line, text
 
 
-def read_feed(landing: Path, name: str) -> Feed:
-    """Read every landing file of a feed, line by line."""
-    feed, root = Feed(), landing / name / "landing"
+def files_of(landing: Path, name: str) -> Iterator[tuple[str, bytes]]:
+    """Yield path below landing and unpacked content of every landing file of a feed, sorted."""
+    root = landing / name / "landing"
     for file in sorted(path for path in root.rglob("*") if path.is_file()):
-        inside, path = file.relative_to(root), file.relative_to(landing).as_posix()
-        if any(part[0] in "._" for part in inside.parts):
+        if any(part[0] in "._" for part in file.relative_to(root).parts):
             continue
         if not file.name.lower().endswith((".json", ".jsonl", ".json.gz", ".jsonl.gz")):
             continue
         content = file.read_bytes()
-        for number, line, text in lines_of(gzip.decompress(content) if file.name.lower().endswith(".gz") else content):
+        packed = file.name.lower().endswith(".gz")
+        yield file.relative_to(landing).as_posix(), gzip.decompress(content) if packed else content
+
+
+def read_feed(landing: Path, name: str) -> Feed:
+    """Read every landing file of a feed, line by line."""
+    feed = Feed()
+    for path, content in files_of(landing, name):
+        for number, line, text in lines_of(content):
             verdict = judge(name, text)
             feed.lines += 1
             if verdict.reason is None:

@@ -8,7 +8,6 @@ collide and dates tie. What a strategy gives is bytes, as they would lie in a la
 - `damaged_line(feed)`: such a line after a few accidents (`damage`), mostly bad, sometimes still good.
 - `any_line(feed)`: mostly good, some damaged, some hand-written, some blank.
 - `landings()`: a landing folder, path to content: several files a feed, CRLF, BOM, gzip, odd names.
-- `batches()`: the lines of a landing folder without files around them, for tests that arrange them themselves.
 - `refusing_customer(taken)`: landing lines of a customer, new to the lake, who does not consent.
 - `edits()`: what may happen to a landing folder between two builds.
 """
@@ -529,21 +528,17 @@ def landings(draw: st.DrawFn, most: int = 6) -> Landing:
     return {path: content for feed in FEEDS for path, content in draw(_folder(feed, most)).items()} | dict(walks)
 
 
-@st.composite
-def batches(draw: st.DrawFn) -> Lines:
-    """Draw the lines of every feed; none begins with a BOM, which would be read as none only at a file's start."""
-    found = {feed: draw(st.lists(any_line(feed), max_size=12)) for feed in FEEDS}
-    return {feed: [line.lstrip(b"\xef\xbb\xbf") for line in lines] for feed, lines in found.items()}
-
-
 def arranged(lines: Lines, cuts: int = 0) -> Landing:
-    """Put lines into files: in order, `cuts` + 1 files a feed."""
+    """Put lines into files: in order, `cuts` + 1 files a feed.
+
+    Each file begins with a blank line: a line that begins as a BOM does would lose it at a file's start.
+    """
     found: Landing = {}
     for feed, of_feed in lines.items():
         size = max(1, -(-len(of_feed) // (cuts + 1)))
         for i in range(cuts + 1):
             part = of_feed[i * size : (i + 1) * size]
-            found[f"{feed}/landing/{i}.json"] = b"".join(line + b"\n" for line in part)
+            found[f"{feed}/landing/{i}.json"] = b"".join(b"\n" + line for line in part)
     return found
 
 
