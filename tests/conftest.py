@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,6 +25,9 @@ from stedi.cli.ending import run
 
 os.environ["TZ"] = "UTC"
 time.tzset()
+# a shell lets what it starts in the background ignore Ctrl-C, and so would the commands that tests interrupt
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # on a busy machine anything takes long: a command then says so on the stderr that tests look at
 progress.LONG = 3600.0
 
