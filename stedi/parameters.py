@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from stedi.errors import UsageError
@@ -62,8 +62,7 @@ class Parameters:
         """
         if self.pseudonym_key is None:
             return f"{_RANDOM}{secrets.token_hex(8)}"
-        slow = hashlib.scrypt(self.pseudonym_key.encode(), salt=_FINGERPRINT_OF, n=1 << 14, r=8, p=1, dklen=16)
-        return slow.hex()
+        return _slow_hash(self.pseudonym_key)
 
     def ids(self, published: Mapping[str, str]) -> dict[str, str]:
         """Return what stands for each parameter; without a key that of the published tables, whatever theirs was."""
@@ -79,6 +78,12 @@ class Parameters:
             text = f"a key of {len(self.pseudonym_key)} characters can be guessed"
             return [f"pseudonyms: {text}; `openssl rand -hex 32` makes a good one"]
         return []
+
+
+@lru_cache(maxsize=8)
+def _slow_hash(key: str) -> str:
+    """Return a slow hash of a key; a process that builds again and again is slow once."""
+    return hashlib.scrypt(key.encode(), salt=_FINGERPRINT_OF, n=1 << 14, r=8, p=1, dklen=16).hex()
 
 
 def is_random(fingerprint: str) -> bool:
