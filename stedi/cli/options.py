@@ -108,15 +108,19 @@ def on_s3(*also: str) -> Callable[[F], F]:
     return decorate
 
 
-def clock_skew_ms(says: str = "", /, default: int | None = 0) -> Callable[[F], F]:
-    """Add --clock-skew-ms; `says` is for a command to which it means something else than to a build."""
+def clock_skew_ms(says: str = "", /, *, unset: str = "") -> Callable[[F], F]:
+    """Add --clock-skew-ms: 0, or None where `unset` says what holds then.
+
+    `says` is for a command to which it means something else than to a build.
+    """
+    says = says or "Attribute a device to an owner whose phone's clock is up to so much ahead or behind."
     return option(
         "--clock-skew-ms",
         type=click.IntRange(0, MAX_CLOCK_SKEW_MS),
         metavar="N",
-        default=default,
-        show_default=True,
-        help=says or "Attribute a device to an owner whose phone's clock is up to so much ahead or behind.",
+        default=None if unset else 0,
+        show_default=not unset,
+        help=f"{says} [default: {unset}]" if unset else says,
     )
 
 

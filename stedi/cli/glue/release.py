@@ -59,11 +59,7 @@ Examples:
     help="Object on S3 with the key of the pseudonyms, a line of text, that training_curated is made with."
     " [default: what the job has; a random key in every run where it has none]",
 )
-@clock_skew_ms(
-    "Attribute a device to an owner whose phone's clock is up to so much ahead or behind."
-    " [default: what the job has; 0 where it has none]",
-    default=None,
-)
+@clock_skew_ms(unset="what the job has; 0 where it has none")
 @option("--adopt", is_flag=True, help="Take over tables and jobs of these names that somebody else made.")
 @option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @as_json
