@@ -266,7 +266,7 @@ def test_a_second_build_has_the_random_key_of_the_first_and_no_statement_has_a_k
 
 
 # an example is several builds
-@settings(max_examples=min(50, settings().max_examples))
+@settings(max_examples=min(100, settings().max_examples))
 @given(data=st.data())
 def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> None:
     landing = data.draw(strategies.landings(), label="landing")
@@ -286,7 +286,7 @@ def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> N
     assert apart_from_time(incremental) == apart_from_time(scratch)
 
 
-@settings(max_examples=200, phases=[Phase.generate], derandomize=True)
+@settings(max_examples=400, phases=[Phase.generate], derandomize=True)
 @given(landing=strategies.landings())
 def _count(landing: strategies.Landing, seen: Counter[str]) -> None:
     with folder() as here:
@@ -304,4 +304,4 @@ def test_the_laws_are_tried_on_lakes_that_hold_something() -> None:
     seen: Counter[str] = Counter()
     _count(seen=seen)
     kinds = [*oracle.MADE, *(f"bad {feed}" for feed in oracle.FEEDS), "somebody refuses", "somebody withdrew"]
-    assert {kind: seen[kind] for kind in kinds if seen[kind] < 5} == {}
+    assert {kind: seen[kind] for kind in kinds if seen[kind] < 15} == {}
