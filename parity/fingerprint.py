@@ -5,10 +5,12 @@ them, kept whole (128 bits each, so nothing wraps). Sums, not exclusive ors: a r
 never cancels. Before they are summed the hashes of the columns are mixed to one number and that is mixed again
 (`hash(hash(...))`), because DuckDB combines columns by exclusive or last: without the second mixing, two rows that
 exchange the values of one column would have the same sum once in 10^8. The second hash takes the columns in opposite
-order behind a constant, and text behind another character, so that it is independent of the first: integers, doubles
-and times are mixed without loss, while two texts of one 64-bit hash would otherwise collide in both. For two tables
-that differ, both sums are equal with a chance of about 2^-128 (2^-64 where all that differs is text within a nested
-value, an interval or a number of more than 64 bits: there the two hashes are of one kind).
+order behind a constant, and all texts of the row once more as one text behind another character, so that it is
+independent of the first: integers, doubles and times are mixed without loss, while two texts of one 64-bit hash would
+otherwise collide in both. (One text for all, since making a text costs more than hashing it; where one ends and the
+next begins, and which is NULL, their own hashes tell.) For two tables that differ, both sums are equal with a chance of
+about 2^-128 (2^-64 where all that differs is text within a nested value, an interval or a number of more than 64 bits:
+there the two hashes are of one kind).
 
 That is chance, not intent: the hashes are no cryptographic ones, and whoever makes up rows to collide can have it.
 
@@ -33,6 +35,8 @@ HASHES = ("h1", "h2")
 
 _SALT = 17
 
+_TEXT = "VARCHAR"
+
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
@@ -51,13 +55,12 @@ def hashed(columns: Sequence[tuple[str, str]]) -> str:
     if not columns:
         return "0::ubigint as h1, 0::ubigint as h2"
     columns = [(_shaped(sql, type_), type_) for sql, type_ in columns]
-    forward = ", ".join(sql for sql, _ in columns)
-    backward = ", ".join(_salted(sql, type_) for sql, type_ in reversed(columns))
-    return f"hash(hash({forward})) as h1, hash(hash({_SALT}, {backward})) as h2"
-
-
-def _salted(sql: str, type_: str) -> str:
-    return f"'\x01' || {sql}" if type_ == "VARCHAR" else sql
+    # a text is hashed by itself, so that DuckDB does it once for both hashes of the row
+    values = [f"hash({sql})" if type_ == _TEXT else sql for sql, type_ in columns]
+    texts = ", ".join(sql for sql, type_ in columns if type_ == _TEXT)
+    again = [f"concat('\x01', {texts})"] if texts else []
+    backward = ", ".join([str(_SALT), *reversed(values), *again])
+    return f"hash(hash({', '.join(values)})) as h1, hash(hash({backward})) as h2"
 
 
 def _shaped(sql: str, type_: str) -> str:

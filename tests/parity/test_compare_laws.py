@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import duckdb
 import polars as pl
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parity.compare import compare
+from parity.fingerprint import hashed
 from parity.verdict import Verdict
 
 TEXTS = ["", "a", "A", "é", "e\u0301", "\U0001f600", "\x01", "null", "a b", "serial-0123456789abcdef"]
 VALUES = {
     "text": st.none() | st.sampled_from(TEXTS) | st.text(max_size=14),
+    "more": st.none() | st.sampled_from(TEXTS),
     "number": st.none() | st.integers(-2, 2) | st.integers(-(2**63), 2**63 - 1),
     "double": st.none()
     | st.sampled_from([0.0, -0.0, math.nan, -math.nan, math.inf, -math.inf, 0.1, 1e-300])
     | st.floats(),
     "flag": st.none() | st.booleans(),
 }
-SCHEMA = {"text": pl.String, "number": pl.Int64, "double": pl.Float64, "flag": pl.Boolean}
+SCHEMA = {"text": pl.String, "more": pl.String, "number": pl.Int64, "double": pl.Float64, "flag": pl.Boolean}
 ROWS = st.lists(st.fixed_dictionaries(VALUES), max_size=6)
 """Rows of a small table; values repeat often, so that whole rows do."""
 
@@ -77,6 +81,25 @@ def test_the_verdict_is_that_of_counting_rows(tables: tuple[list[dict[str, Any]]
     assert found.rows.right_more == sum(b > a for a, b in both)
     assert found.rows.left_surplus == sum(max(a - b, 0) for a, b in both)
     assert found.rows.right_surplus == sum(max(b - a, 0) for a, b in both)
+
+
+@pytest.fixture(scope="module")
+def connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@given(st.fixed_dictionaries(VALUES), st.fixed_dictionaries(VALUES), st.booleans())
+def test_each_hash_of_a_row_tells_it_from_another_by_itself(
+    connection: duckdb.DuckDBPyConnection, row: dict[str, Any], other: dict[str, Any], exchanged: bool
+) -> None:
+    if exchanged:
+        other = {**row, "text": row["more"], "more": row["text"]}
+    connection.register("two", frame([row, other]))
+    types = [(name, type_) for name, type_, *_ in connection.execute("describe two").fetchall()]
+    first, second = connection.execute(f"select {hashed(types)} from two").fetchall()
+    alike = normalised(row) == normalised(other)
+    assert [one == two for one, two in zip(first, second, strict=True)] == [alike, alike]
 
 
 @given(ROWS, st.permutations(list(SCHEMA)), st.randoms(use_true_random=False))
