@@ -5,12 +5,16 @@ them, kept whole (128 bits each, so nothing wraps). Sums, not exclusive ors: a r
 never cancels. Before they are summed the hashes of the columns are mixed to one number and that is mixed again
 (`hash(hash(...))`), because DuckDB combines columns by exclusive or last: without the second mixing, two rows that
 exchange the values of one column would have the same sum once in 10^8. The second hash takes the columns in opposite
-order behind a constant, and all texts of the row once more as one text behind another character, so that it is
-independent of the first: integers, doubles and times are mixed without loss, while two texts of one 64-bit hash would
-otherwise collide in both. (One text for all, since making a text costs more than hashing it; where one ends and the
-next begins, and which is NULL, their own hashes tell.) For two tables that differ, both sums are equal with a chance of
-about 2^-128 (2^-64 where all that differs is text within a nested value, an interval or a number of more than 64 bits:
-there the two hashes are of one kind).
+order behind a constant, so that it is independent of the first: integers, doubles and times are mixed without loss.
+
+Of other values DuckDB's hash loses something, and not by chance only. Text it takes eight bytes at a time, and of two
+texts with another letter at the end of two such pieces (a 1 for a q, which differ in one bit) every other pair has one
+hash; -1 and 0 have one as DECIMAL(38), and so have a month with two days and two months with a day. So the second hash
+takes these once more as text behind another character, which moves each letter to another place in its piece. Each text
+behind its own: behind one that lies before it, it could be back in its place.
+
+For two tables that differ, both sums are equal with a chance of about 2^-128, and of 2^-64 where all that differs has
+one hash, as above: then the second has to tell it alone.
 
 That is chance, not intent: the hashes are no cryptographic ones, and whoever makes up rows to collide can have it.
 
@@ -22,7 +26,8 @@ map are sorted, since their order means nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +41,15 @@ HASHES = ("h1", "h2")
 _SALT = 17
 
 _TEXT = "VARCHAR"
+
+_EXACT = re.compile(
+    r"U?(TINY|SMALL|BIG)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE|DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?"
+    r"|DECIMAL\(([1-9]|1[0-8]),\d+\)"
+)
+"""Types that DuckDB hashes without loss: no two values have one hash."""
+
+_Leaf = Callable[[str, str], str]
+"""Makes of the SQL of a value that is not nested, and its type, what is hashed of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,43 +68,50 @@ def hashed(columns: Sequence[tuple[str, str]]) -> str:
     """Return the two hashes of a row, as SQL; columns are (SQL of the value, DuckDB type)."""
     if not columns:
         return "0::ubigint as h1, 0::ubigint as h2"
-    columns = [(_shaped(sql, type_), type_) for sql, type_ in columns]
     # a text is hashed by itself, so that DuckDB does it once for both hashes of the row
-    values = [f"hash({sql})" if type_ == _TEXT else sql for sql, type_ in columns]
-    texts = ", ".join(sql for sql, type_ in columns if type_ == _TEXT)
-    again = [f"concat('\x01', {texts})"] if texts else []
+    values = [f"hash({sql})" if type_ == _TEXT else _shaped(sql, type_, _plain) for sql, type_ in columns]
+    again = [text for sql, type_ in columns if (text := _shaped(sql, type_, _moved)) != _shaped(sql, type_, _plain)]
     backward = ", ".join([str(_SALT), *reversed(values), *again])
     return f"hash(hash({', '.join(values)})) as h1, hash(hash({backward})) as h2"
 
 
-def _shaped(sql: str, type_: str) -> str:
-    """Return the SQL of a nested value that holds its shape too; any other value as it is."""
+def _plain(sql: str, _: str) -> str:
+    return sql
+
+
+def _moved(sql: str, type_: str) -> str:
+    """Return a value of which DuckDB's hash loses something as another text; any other as it is."""
+    return sql if _EXACT.fullmatch(type_) else f"concat('\x01', {sql})"
+
+
+def _shaped(sql: str, type_: str, leaf: _Leaf) -> str:
+    """Return the SQL of a nested value that holds its shape too; of any other value, what `leaf` makes of it."""
     if not type_.endswith(("]", ")")):
-        return sql
+        return leaf(sql, type_)
     from duckdb import sqltype
 
-    return _shape(sql, sqltype(type_), 0)
+    return _shape(sql, sqltype(type_), leaf, 0)
 
 
-def _shape(sql: str, type_: Any, depth: int) -> str:
+def _shape(sql: str, type_: Any, leaf: _Leaf, depth: int) -> str:
     match type_.id:
         case "struct":
             fields = [(name.replace("'", "''"), of) for name, of in type_.children]
-            inner = [_shape(f"struct_extract({sql}, '{name}')", of, depth) for name, of in fields]
+            inner = [_shape(f"struct_extract({sql}, '{name}')", of, leaf, depth) for name, of in fields]
             values = "".join(f", f{at} := {value}" for at, value in enumerate(inner))
             return f"struct_pack(n := {sql} is not null{values})"
         case "list" | "array":
             element = dict(type_.children)["child"]
             value, name = f"{sql}::{element}[]", f"x{depth}"
-            inside = _shape(name, element, depth + 1)
+            inside = _shape(name, element, leaf, depth + 1)
             elements = value if inside == name else f"list_transform({value}, lambda {name}: {inside})"
             return f"struct_pack(n := len({value}), e := {elements})"
         case "map":
             entries, name = f"list_sort(map_entries({sql}))", f"x{depth}"
-            inner = [_shape(f"{name}.{part}", of, depth + 1) for part, of in type_.children]
+            inner = [_shape(f"{name}.{part}", of, leaf, depth + 1) for part, of in type_.children]
             picked = f"lambda {name}: struct_pack(k := {inner[0]}, v := {inner[1]})"
             return f"struct_pack(n := len({entries}), e := list_transform({entries}, {picked}))"
-    return sql
+    return leaf(sql, str(type_))
 
 
 def fingerprint(engine: Engine, view: str, what: str) -> Fingerprint:

@@ -102,6 +102,24 @@ def test_each_hash_of_a_row_tells_it_from_another_by_itself(
     assert [one == two for one, two in zip(first, second, strict=True)] == [alike, alike]
 
 
+@pytest.mark.parametrize("nested", ["{}", "{}::blob", "[{}]", "[[{}]]", "{{'a': {}}}", "map {{{}: 1}}"])
+@pytest.mark.parametrize("before", range(9))
+def test_texts_that_duckdb_hashes_alike_are_told_apart(
+    connection: duckdb.DuckDBPyConnection, nested: str, before: int
+) -> None:
+    """A 1 for a q at the end of two pieces of eight bytes: every other pair of such texts has one hash."""
+    text = "substr(m, 1, 7) || '{0}' || substr(m, 9, 7) || '{0}' || substr(m, 17)"
+    one, other = (nested.format(text.format(letter)) for letter in "1q")
+    connection.execute(
+        f"create or replace temp table pairs as select i, repeat('u', {before}) as before, {one} as one, "
+        f"{other} as other from (select i, md5(i::varchar) as m from range(64) as r(i))"
+    )
+    types = {name: type_ for name, type_, *_ in connection.execute("describe pairs").fetchall()}
+    sides = (hashed([(name, types[name]) for name in ("before", column)]) for column in ("one", "other"))
+    hashes = [set(connection.execute(f"select i, {side} from pairs").fetchall()) for side in sides]
+    assert len(hashes[0] | hashes[1]) == 2 * 64
+
+
 @given(ROWS, st.permutations(list(SCHEMA)), st.randoms(use_true_random=False))
 def test_order_of_rows_and_columns_and_case_of_names_do_not_matter(
     rows: list[dict[str, Any]], names: list[str], random: Any

@@ -73,6 +73,10 @@ def test_nested_values_are_the_same_where_python_says_so(left: Any, right: Any) 
         ([None], [{"a": None, "b": None}], pa.list_(STRUCT)),
         (None, [], MAP),
         ([("a", 1)], [("a", 2)], MAP),
+        (Decimal("-0.01"), Decimal("0.00"), pa.decimal128(38, 2)),
+        (Decimal(2**64 + 2), Decimal(2**65 + 1), pa.decimal128(38, 0)),
+        ([Decimal(-1)], [Decimal(0)], pa.list_(pa.decimal128(20, 0))),
+        ((1, 2, 0), (2, 1, 0), pa.month_day_nano_interval()),
     ],
 )
 def test_what_only_hashes_alike_is_different(left: Any, right: Any, type_: Any) -> None:
