@@ -33,7 +33,7 @@ from typing import Any
 
 from stedi.engine import Engine, quoted
 
-__all__ = ["HASHES", "Fingerprint", "fingerprint", "hashed"]
+__all__ = ["HASHES", "Fingerprint", "fingerprint", "hashed", "hashes"]
 
 HASHES = ("h1", "h2")
 """The columns that `hashed` adds."""
@@ -65,14 +65,19 @@ class Fingerprint:
 
 
 def hashed(columns: Sequence[tuple[str, str]]) -> str:
-    """Return the two hashes of a row, as SQL; columns are (SQL of the value, DuckDB type)."""
+    """Return the two hashes of a row, as SQL of HASHES; columns are (SQL of the value, DuckDB type)."""
+    return ", ".join(f"{sql} as {name}" for sql, name in zip(hashes(columns), HASHES, strict=True))
+
+
+def hashes(columns: Sequence[tuple[str, str]]) -> tuple[str, str]:
+    """Return the SQL of each hash of a row."""
     if not columns:
-        return "0::ubigint as h1, 0::ubigint as h2"
+        return "0::ubigint", "0::ubigint"
     # a text is hashed by itself, so that DuckDB does it once for both hashes of the row
     values = [f"hash({sql})" if type_ == _TEXT else _shaped(sql, type_, _plain) for sql, type_ in columns]
     again = [text for sql, type_ in columns if (text := _shaped(sql, type_, _moved)) != _shaped(sql, type_, _plain)]
     backward = ", ".join([str(_SALT), *reversed(values), *again])
-    return f"hash(hash({', '.join(values)})) as h1, hash(hash({backward})) as h2"
+    return f"hash(hash({', '.join(values)}))", f"hash(hash({backward}))"
 
 
 def _plain(sql: str, _: str) -> str:

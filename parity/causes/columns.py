@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from parity.case import Case
 from parity.difference import view_rows
-from parity.fingerprint import Fingerprint, fingerprint
+from parity.fingerprint import Fingerprint, fingerprint, hashes
 from parity.pairing import Column, common_type
 from parity.verdict import Cause, ColumnPair, Explanation, Side, State
 from stedi.engine import quoted
@@ -79,8 +79,8 @@ def _renamed(case: Case) -> list[tuple[ColumnPair, ColumnPair]]:
         return []
     sums: list[list[tuple[int, ...]]] = []
     for at, source in enumerate(case.sources):
-        cast = [f"try_cast({quoted(pair[at].name)} as {_type(*pair)})" for pair in pairs]
-        picked = ", ".join(f"count({sql}), sum(hash({sql})), sum(hash(hash({sql}, 17)))" for sql in cast)
+        cast = [(f"try_cast({quoted(pair[at].name)} as {_type(*pair)})", _type(*pair)) for pair in pairs]
+        picked = ", ".join(f"count({sql}), {_sums(sql, type_)}" for sql, type_ in cast)
         row = case.ask(f"select {picked} from {quoted(source.view)}")
         sums.append([tuple(row[3 * number : 3 * number + 3]) for number in range(len(pairs))])
     found: list[tuple[ColumnPair, ColumnPair]] = []
@@ -89,6 +89,10 @@ def _renamed(case: Case) -> list[tuple[ColumnPair, ColumnPair]]:
         if left == right and left[0] and not taken:
             found.append(pair)
     return found
+
+
+def _sums(sql: str, type_: str) -> str:
+    return ", ".join(f"sum({of_rows})" for of_rows in hashes([(sql, type_)]))
 
 
 def _type(left: ColumnPair, right: ColumnPair) -> str:
