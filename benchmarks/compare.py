@@ -122,8 +122,9 @@ def main() -> None:
         right = options.data / f"compare-{options.rows}-{kind}.parquet"
         make(right, options.rows, kind, in_order=False)
         taken: dict[str, list[tuple[str, float, float, float]]] = {OURS: [], READ: [], "datacompy": []}
+        ours = {OURS: [], READ: ["read"]} if options.peer else {OURS: []}
         for _ in range(options.rounds):
-            for who, more in ((OURS, []), (READ, ["read"]))[: 2 if options.peer else 1]:
+            for who, more in ours.items():
                 out, seconds, memory = measure([sys.executable, "-c", MEASURED, str(left), str(right), *more])
                 verdict, cause, inner = json.loads(out)
                 taken[who].append((verdict if cause == "None" else f"{verdict}: {cause}", inner, seconds, memory))
@@ -143,7 +144,7 @@ def main() -> None:
     print("|---|---|---:|---:|---:|", *lines, sep="\n")
     for (who, kind), median in medians.items():
         if who == "datacompy":
-            both, its = (median / medians[ours, kind] for ours in (READ, OURS))
+            both, its = (median / medians[side, kind] for side in (READ, OURS))
             print(
                 f"\n{kind}: {both:.1f} times as fast as datacompy without the reading of both, {its:.1f} without its."
             )

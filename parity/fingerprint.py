@@ -36,11 +36,9 @@ from stedi.engine import Engine, quoted
 __all__ = ["HASHES", "Fingerprint", "fingerprint", "hashed", "hashes"]
 
 HASHES = ("h1", "h2")
-"""The columns that `hashed` adds."""
+"""The columns that `hashed` adds, unless told otherwise."""
 
 _SALT = 17
-
-_TEXT = "VARCHAR"
 
 _EXACT = re.compile(
     r"U?(TINY|SMALL|BIG)INT|U?INTEGER|BOOLEAN|FLOAT|DOUBLE|DATE|TIME(_NS)?|TIMESTAMP(_S|_MS|_NS| WITH TIME ZONE)?"
@@ -64,18 +62,20 @@ class Fingerprint:
         return f"{self.first % 2**64:016x}{self.second % 2**64:016x}"
 
 
-def hashed(columns: Sequence[tuple[str, str]]) -> str:
-    """Return the two hashes of a row, as SQL of HASHES; columns are (SQL of the value, DuckDB type)."""
-    return ", ".join(f"{sql} as {name}" for sql, name in zip(hashes(columns), HASHES, strict=True))
+def hashed(columns: Sequence[tuple[str, str]], names: tuple[str, str] = HASHES) -> str:
+    """Return the two hashes of a row under names, as SQL; columns are (SQL of the value, DuckDB type)."""
+    return ", ".join(f"{sql} as {name}" for sql, name in zip(hashes(columns), names, strict=True))
 
 
 def hashes(columns: Sequence[tuple[str, str]]) -> tuple[str, str]:
     """Return the SQL of each hash of a row."""
     if not columns:
         return "0::ubigint", "0::ubigint"
-    # a text is hashed by itself, so that DuckDB does it once for both hashes of the row
-    values = [f"hash({sql})" if type_ == _TEXT else _shaped(sql, type_, _plain) for sql, type_ in columns]
-    again = [text for sql, type_ in columns if (text := _shaped(sql, type_, _moved)) != _shaped(sql, type_, _plain)]
+    plain = [_shaped(sql, type_, _plain) for sql, type_ in columns]
+    moved = [_shaped(sql, type_, _moved) for sql, type_ in columns]
+    # what is hashed again is hashed by itself first, so that DuckDB does it once for both hashes of the row
+    values = [one if one == other else f"hash({one})" for one, other in zip(plain, moved, strict=True)]
+    again = [other for one, other in zip(plain, moved, strict=True) if one != other]
     backward = ", ".join([str(_SALT), *reversed(values), *again])
     return f"hash(hash({', '.join(values)}))", f"hash(hash({backward}))"
 

@@ -77,7 +77,7 @@ def near(column: int, type_: str, tolerance: Tolerance) -> str:
 def pair_near(engine: Engine, columns: Sequence[Column], tolerances: Mapping[int, Tolerance]) -> str:
     """Take the rows out of DELTA that pair with one of the other side within the tolerances; return a note, or ""."""
     exact = [(f"c{at}", column.type) for at, column in enumerate(columns) if at not in tolerances]
-    hashes = hashed(exact).replace(" as h1", " as e1").replace(" as h2", " as e2")
+    hashes = hashed(exact, ("e1", "e2"))
     run = engine.run
     both = " union all ".join(f"from {view}" for view in SIDES)
     run(

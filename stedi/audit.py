@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
-from stedi.contracts import TABLES
+from stedi.contracts import FEEDS, TABLES
 from stedi.engine import Engine, quoted
 from stedi.errors import StediError
 from stedi.masking import mask
@@ -98,7 +98,9 @@ def ledger_of(relations: Relations) -> dict[str, tuple[int, int, str]]:
     """Return, by feed, the rows kept, the rows dropped, and why they were."""
     relations.open(["ledger"])
     rows = relations.engine.run("ledger", "select feed, kept, dropped, why from ledger")
-    return {feed: (int(kept), int(dropped), why) for feed, kept, dropped, why in rows}
+    counted = {feed: (int(kept), int(dropped), why) for feed, kept, dropped, why in rows}
+    # the rows of a union all come as its threads end
+    return {name: counted[name] for name in (feed.feed for feed in FEEDS)}
 
 
 def left_out_of(relations: Relations, name: str) -> dict[str, int]:
@@ -110,7 +112,8 @@ def left_out_of(relations: Relations, name: str) -> dict[str, int]:
     if fact not in FACTS:
         return {}
     relations.open([fact])
-    return {why: int(number) for why, number in relations.engine.run(fact, f"select why, number from {quoted(fact)}")}
+    rows = relations.engine.run(fact, f"select why, number from {quoted(fact)} order by why")
+    return {why: int(number) for why, number in rows}
 
 
 def _key(audit: str, key: object) -> str:

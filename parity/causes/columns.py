@@ -79,8 +79,7 @@ def _renamed(case: Case) -> list[tuple[ColumnPair, ColumnPair]]:
         return []
     sums: list[list[tuple[int, ...]]] = []
     for at, source in enumerate(case.sources):
-        cast = [(f"try_cast({quoted(pair[at].name)} as {_type(*pair)})", _type(*pair)) for pair in pairs]
-        picked = ", ".join(f"count({sql}), {_sums(sql, type_)}" for sql, type_ in cast)
+        picked = ", ".join(_sums(pair[at].name, _type(*pair)) for pair in pairs)
         row = case.ask(f"select {picked} from {quoted(source.view)}")
         sums.append([tuple(row[3 * number : 3 * number + 3]) for number in range(len(pairs))])
     found: list[tuple[ColumnPair, ColumnPair]] = []
@@ -91,8 +90,11 @@ def _renamed(case: Case) -> list[tuple[ColumnPair, ColumnPair]]:
     return found
 
 
-def _sums(sql: str, type_: str) -> str:
-    return ", ".join(f"sum({of_rows})" for of_rows in hashes([(sql, type_)]))
+def _sums(name: str, type_: str) -> str:
+    """Return the SQL of how many values a column has in a type, and of the two sums of their hashes."""
+    value = f"try_cast({quoted(name)} as {type_})"
+    first, second = hashes([(value, type_)])
+    return f"count({value}), sum({first}), sum({second})"
 
 
 def _type(left: ColumnPair, right: ColumnPair) -> str:

@@ -334,7 +334,9 @@ def test_the_ledger_counts_kept_and_dropped_apart(built: Path, tmp_path: Path) -
     shutil.copytree(built / "lake", lake)
     rewrite(lake, built / "landing", "customer_trusted", "from old limit 400")
     with Lake.open(lake) as opened:
-        kept, dropped, why = ledger_of(opened.relations())["customer"]
+        ledger = ledger_of(opened.relations())
+    kept, dropped, why = ledger["customer"]
+    assert list(ledger) == ["customer", "accelerometer", "step_trainer"]
     assert (kept, dropped, why) == (400, 474, "without research consent")
 
 
