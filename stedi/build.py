@@ -19,7 +19,7 @@ from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import AuditFailed, CheckFailed, StediError, UsageError
 from stedi.listing import check_unchanged, list_feeds, named
-from stedi.manifest import THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
+from stedi.manifest import OWN, THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
 from stedi.masking import mask_path
 from stedi.parameters import Parameters
 from stedi.publish import LOCK, Erasure, cleared, publish, recover, staged_record
@@ -101,7 +101,9 @@ def _look(run: Run) -> bool:
     standing = look_at(run.lake)
     run.published = standing.manifest
     if not run.is_forget:
-        run.tombstones = load_tombstones(run.lake, run.published.forgotten_by if run.published else None)
+        run.tombstones = load_tombstones(
+            run.lake, run.published.forgotten_by if run.published else None, standing.folders[OWN]
+        )
     run.listings = list_feeds(run.landing, run.tombstones.digest)
     run.inputs = {name: stage.depends_on for name, stage in STAGES.items()}
     run.order = plan.order(run.inputs, [*(feed.name for feed in FEEDS), *PARAMETERS])

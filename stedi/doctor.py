@@ -19,8 +19,8 @@ from stedi import __version__
 from stedi.contracts import FEEDS
 from stedi.errors import LakeBusy, StediError
 from stedi.finding import Finding
-from stedi.manifest import Manifest
-from stedi.publish import JOURNAL, LOCK, OWN, is_unsettled, read_journal
+from stedi.manifest import JOURNAL, OWN, Manifest
+from stedi.publish import LOCK, is_unsettled, read_journal
 from stedi.settings import bundled_sample
 from stedi.storage import Options, Storage, open_storage
 

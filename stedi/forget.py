@@ -20,11 +20,11 @@ from stedi.errors import CheckFailed, EnvironmentFault, UsageError
 from stedi.lake import open_manifest
 from stedi.landing import land
 from stedi.listing import Listing, check_unchanged, list_feed
-from stedi.manifest import THE_SAMPLE, FeedRecord, Manifest
+from stedi.manifest import JOURNAL, THE_SAMPLE, FeedRecord, Manifest
 from stedi.mentions import Mentions
 from stedi.parameters import Parameters, is_random
 from stedi.person import Person, find_person, stands_in
-from stedi.publish import ERASING, JOURNAL, LOCK, STAGING, Erasure, recover
+from stedi.publish import ERASING, LOCK, STAGING, Erasure, recover
 from stedi.remains import remains_of
 from stedi.run import Progress, Run, silent
 from stedi.storage import Entry, Options, Storage, open_storage, this_process

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from stedi.contracts import TABLES, Table
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.listing import named, see_landing
-from stedi.manifest import FileRecord, Manifest
-from stedi.publish import JOURNAL, settle
+from stedi.manifest import JOURNAL, FileRecord, Manifest
+from stedi.publish import settle
 from stedi.standing import damage
 from stedi.storage import Entry, Options, Storage, open_storage
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from stedi.engine import Engine
     from stedi.landing import Landed
     from stedi.relations import Relations
+    from stedi.tombstones import Tombstones
 
 __all__ = ["QUARANTINE", "Lake", "LakeTable", "Rows"]
 
@@ -62,6 +63,7 @@ class Lake:
         self._engine: Engine | None = None
         self._relations: Relations | None = None
         self._workspace: Path | None = None
+        self._forgotten: Tombstones | None = None
         self._entries: dict[str, Entry] = {}
         self._fetched: dict[str, Path] = {}
         self._remove: Callable[[], object] = lambda: None
@@ -106,6 +108,7 @@ class Lake:
             self._relations = None
         self._remove()
         self._workspace = None
+        self._forgotten = None
         self.landed.clear()
         self._entries.clear()
         self._fetched.clear()
@@ -244,7 +247,6 @@ class Lake:
     def _land(self, name: str) -> Landed:
         if name not in self.landed:
             from stedi.landing import land
-            from stedi.tombstones import load_tombstones
 
             landing = open_storage(self.manifest.landing_of(self.storage), self.storage.options)
             record = self.manifest.feeds[name]
@@ -256,9 +258,18 @@ class Lake:
                 )
             changed = [f"{landing.uri}/{path}: changed since the last build" for path in seen.changed]
             self.notes += named(changed)
-            tombstones = load_tombstones(self.storage, self.manifest.forgotten_by)
-            self.landed[name] = land(self.engine, landing, seen.listing, self.workspace, record, tombstones=tombstones)
+            self.landed[name] = land(
+                self.engine, landing, seen.listing, self.workspace, record, tombstones=self.forgotten()
+            )
         return self.landed[name]
+
+    def forgotten(self) -> Tombstones:
+        """Return who is forgotten in this lake."""
+        if self._forgotten is None:
+            from stedi.tombstones import load_tombstones
+
+            self._forgotten = load_tombstones(self.storage, self.manifest.forgotten_by)
+        return self._forgotten
 
     def _open_quarantine(self) -> None:
         from stedi.engine import glob_safe

@@ -19,7 +19,9 @@ from stedi.settings import bundled_sample
 from stedi.storage import Storage
 
 __all__ = [
+    "JOURNAL",
     "MANIFEST",
+    "OWN",
     "THE_LAKE",
     "THE_SAMPLE",
     "FeedRecord",
@@ -34,7 +36,11 @@ __all__ = [
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+OWN = "_stedi/"
+"""Where all lies in a lake that is no table."""
+
 MANIFEST = "_stedi/manifest.json"
+JOURNAL = "_stedi/journal.json"
 THE_LAKE = "."
 """Stands in a manifest for landing data in the lake itself, which may be moved."""
 

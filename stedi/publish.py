@@ -18,15 +18,13 @@ from typing import Any
 
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault, LakeBusy
-from stedi.manifest import MANIFEST, THE_LAKE, FileRecord, Manifest, is_published
+from stedi.manifest import JOURNAL, MANIFEST, OWN, THE_LAKE, FileRecord, Manifest, is_published
 from stedi.storage import Purged, Storage, make_private, open_storage, this_process
 from stedi.tombstones import KEY, TOMBSTONES
 
 __all__ = [
     "ERASING",
-    "JOURNAL",
     "LOCK",
-    "OWN",
     "STAGING",
     "Erasure",
     "Steps",
@@ -40,10 +38,6 @@ __all__ = [
     "staged_record",
 ]
 
-OWN = "_stedi/"
-"""Where all lies that is no table."""
-
-JOURNAL = "_stedi/journal.json"
 LOCK = "_stedi/lock"
 STAGING = "_stedi/staging"
 

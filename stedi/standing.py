@@ -9,8 +9,8 @@ from pathlib import Path
 
 from stedi.contracts import TABLES
 from stedi.errors import EnvironmentFault
-from stedi.manifest import FileRecord, Manifest
-from stedi.publish import OWN, is_unsettled
+from stedi.manifest import OWN, FileRecord, Manifest
+from stedi.publish import is_unsettled
 from stedi.stages import STAGES
 from stedi.storage import Entry, Storage, faults
 

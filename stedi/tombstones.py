@@ -19,7 +19,8 @@ from functools import cached_property
 
 from stedi.contracts import Table
 from stedi.errors import EnvironmentFault
-from stedi.storage import Storage
+from stedi.manifest import JOURNAL, OWN
+from stedi.storage import Entry, Storage
 
 __all__ = ["KEY", "NOBODY", "TOMBSTONES", "Tombstone", "Tombstones", "load_tombstones", "normal", "subject"]
 
@@ -113,16 +114,18 @@ class Tombstones:
 NOBODY = Tombstones()
 
 
-def load_tombstones(lake: Storage, known: str | None) -> Tombstones:
-    """Return the tombstones of a lake; `known` is the digest the last build had, None where there was none.
+def load_tombstones(lake: Storage, known: str | None, entries: Iterable[Entry] | None = None) -> Tombstones:
+    """Return the tombstones of a lake.
 
+    `known` is the digest that the last build had, None where there was none; `entries` are the files below OWN, where
+    they have been listed. Whatever the manifest says, tombstones that stand are obeyed: it may be one of before.
     EnvironmentFault where they, or their key, are lost or damaged: a build then would let a forgotten customer back.
     """
-    if known == "":
-        return NOBODY  # a forget writes its tombstones and the manifest in one
-    data = lake.read(TOMBSTONES)
+    there = {entry.path for entry in (lake.list(OWN) if entries is None else entries)}
+    data = lake.read(TOMBSTONES) if TOMBSTONES in there else None
     if data is None:
-        if known:
+        # a forget that puts both in place has a journal until it is done, and whoever meets that finishes it first
+        if known or (KEY in there and JOURNAL not in there):
             raise _lost(f"{lake.uri}/{TOMBSTONES}: is gone, and with it who is forgotten in this lake")
         return NOBODY
     key = lake.read(KEY)

@@ -17,7 +17,7 @@ from stedi.glue.aws import Aws, is_passing
 from stedi.glue.jobs import dag
 from stedi.masking import scrub
 from stedi.settings import nearest
-from stedi.tombstones import TOMBSTONES
+from stedi.tombstones import KEY, TOMBSTONES
 
 __all__ = ["NOT_YET", "SUCCEEDED", "Run", "chosen", "deployed", "follow", "look", "start", "stop"]
 
@@ -180,15 +180,16 @@ def _see_tombstones(aws: Aws, described: Mapping[str, Mapping[str, Any]], noted:
     lakes = {str((job.get("DefaultArguments") or {}).get("--LAKE", "")).rstrip("/") for job in described.values()}
     for lake in sorted(lakes - {""}):
         uri = f"{lake}/{TOMBSTONES}"
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        bucket = lake.removeprefix("s3://").partition("/")[0]
+        keys = [f"{lake}/{name}".removeprefix(f"s3://{bucket}/") for name in (TOMBSTONES, KEY)]
         try:
-            found = aws.find("s3", "head_object", uri, Bucket=bucket, Key=key)
+            found = [key for key in keys if aws.find("s3", "head_object", uri, Bucket=bucket, Key=key) is not None]
         except EnvironmentFault as fault:
             if "access denied" not in fault.message:
                 raise
             noted(f"{uri}: cannot be looked at, so whether customers are forgotten in this lake is not known")
             continue
-        if found is not None:
+        if found:
             raise Refused(
                 f"{lake}: not run; customers are forgotten in this lake, and the jobs would let back what landed since",
                 problems=[],

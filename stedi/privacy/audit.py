@@ -33,7 +33,6 @@ from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress, silent
 from stedi.stages import STAGES, SqlFile
 from stedi.storage import Options, open_storage
-from stedi.tombstones import load_tombstones
 
 __all__ = ["audit"]
 
@@ -113,7 +112,7 @@ def _land(work: Audit) -> None:
     Lines of the forgotten are passed over, as by a build: nobody of them agrees.
     """
     known = work.lake.manifest.feeds
-    forgotten = load_tombstones(work.lake.storage, work.lake.manifest.forgotten_by)
+    forgotten = work.lake.forgotten()
     listings = list_feeds(work.landing, forgotten.digest)
     for name, listing in listings.items():
         for path, file in work.landing.fetch(listing.files).items():

@@ -20,7 +20,8 @@ import pytest
 from stedi.build import build
 from stedi.errors import EnvironmentFault, LakeBusy
 from stedi.local import LocalStorage
-from stedi.publish import JOURNAL, LOCK
+from stedi.manifest import JOURNAL
+from stedi.publish import LOCK
 from stedi.sample import write_sample
 from stedi.storage import open_storage
 

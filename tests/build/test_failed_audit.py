@@ -10,8 +10,8 @@ import pytest
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.errors import AuditFailed, StediError
-from stedi.manifest import MANIFEST
-from stedi.publish import JOURNAL, STAGING
+from stedi.manifest import JOURNAL, MANIFEST
+from stedi.publish import STAGING
 from stedi.stages import AUDITS, STAGES, SqlFile
 from stedi.verify import verify
 

@@ -14,8 +14,7 @@ import pytest
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.local import LocalStorage
-from stedi.manifest import MANIFEST
-from stedi.publish import JOURNAL
+from stedi.manifest import JOURNAL, MANIFEST
 from stedi.stages import STAGES, SqlFile
 
 Answer = tuple[int, str, str]

@@ -14,8 +14,8 @@ from stedi.build import build
 from stedi.errors import EnvironmentFault, StediError
 from stedi.lake import Lake
 from stedi.local import LocalStorage
-from stedi.manifest import MANIFEST, Manifest
-from stedi.publish import JOURNAL, STAGING, needs_recovery, publish, recover
+from stedi.manifest import JOURNAL, MANIFEST, Manifest
+from stedi.publish import STAGING, needs_recovery, publish, recover
 from stedi.storage import open_storage
 from stedi.verify import verify
 

@@ -18,7 +18,7 @@ from glue.cloud import Call, Cloud, glue, refuse
 
 from stedi.glue.jobs import dag, definition
 from stedi.glue.names import lake
-from stedi.tombstones import TOMBSTONES
+from stedi.tombstones import KEY, TOMBSTONES
 
 if TYPE_CHECKING:
     from s3.proxy import Exchange
@@ -266,9 +266,9 @@ def test_a_run_that_cannot_be_stopped_is_told(stedi: Stedi, released: Cloud, pro
     assert f"in AWS goes on: {FIRST} (jr_" in err
 
 
-@pytest.fixture
-def forgotten(released: Cloud, client: Client) -> Cloud:
-    client("s3").put_object(Bucket="my-bucket", Key=f"stedi/{TOMBSTONES}", Body=b"{}")
+@pytest.fixture(params=[TOMBSTONES, KEY])
+def forgotten(request: pytest.FixtureRequest, released: Cloud, client: Client) -> Cloud:
+    client("s3").put_object(Bucket="my-bucket", Key=f"stedi/{request.param}", Body=b"{}")
     return released
 
 

@@ -20,8 +20,8 @@ from stedi.errors import AuditFailed, EnvironmentFault, LakeBusy, StediError, Us
 from stedi.forget import Forgetting, forget
 from stedi.lake import Lake
 from stedi.local import LocalStorage
-from stedi.manifest import MANIFEST, Manifest
-from stedi.publish import ERASING, JOURNAL, LOCK
+from stedi.manifest import JOURNAL, MANIFEST, Manifest
+from stedi.publish import ERASING, LOCK
 from stedi.settings import bundled_sample
 from stedi.storage import open_storage
 from stedi.tombstones import KEY, TOMBSTONES
@@ -186,6 +186,11 @@ def lose_both(lake: Path) -> None:
     (lake / MANIFEST).unlink()
 
 
+def lose_tombstones_and_manifest(lake: Path) -> None:
+    (lake / TOMBSTONES).unlink()
+    (lake / MANIFEST).unlink()
+
+
 LOST: dict[str, Callable[[Path], object]] = {
     "the key": lambda lake: (lake / KEY).unlink(),
     "another key": lambda lake: (lake / KEY).write_text("0" * 64),
@@ -194,6 +199,7 @@ LOST: dict[str, Callable[[Path], object]] = {
     "half of the tombstones": lambda lake: (lake / TOMBSTONES).write_text((lake / TOMBSTONES).read_text()[:99]),
     "other tombstones": lambda lake: (lake / TOMBSTONES).write_text('{"format": 1, "key": "x", "forgotten": [7]}'),
     "the key and the manifest": lose_both,
+    "the tombstones and the manifest": lose_tombstones_and_manifest,
 }
 
 
@@ -215,6 +221,18 @@ def test_a_lake_that_has_lost_who_is_forgotten_is_not_built(
     if MANIFEST in {path.relative_to(lake).as_posix() for path in lake.rglob("*.json")}:
         assert stedi("query", "from accelerometer_landing", "--lake", lake)[0] == 2
         assert stedi("privacy", "forget", "--late", "--yes", "--lake", lake)[0] == 2
+
+
+def test_a_manifest_of_before_the_forget_does_not_bring_the_customer_back(people: People, lake: Path) -> None:
+    build(lake, people.landing)
+    old = (lake / MANIFEST).read_bytes()
+    forget(lake, EMAIL)
+    add_late(people)
+    (lake / MANIFEST).write_bytes(old)
+    with Lake.open(lake) as opened:
+        assert opened.forgotten().has_customer(EMAIL)
+    build(lake, people.landing)
+    assert traces(people.values, lake) == []
 
 
 def test_a_lake_whose_manifest_was_deleted_forgets_on(people: People, lake: Path) -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from stedi.build import build
 from stedi.doctor import Finding, examine
-from stedi.publish import JOURNAL, LOCK, STAGING
+from stedi.manifest import JOURNAL
+from stedi.publish import LOCK, STAGING
 from stedi.settings import bundled_sample
 from stedi.storage import open_storage
 

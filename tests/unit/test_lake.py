@@ -18,7 +18,8 @@ from stedi import Lake
 from stedi.build import build
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault, StediError, UsageError
-from stedi.publish import JOURNAL, LOCK, STAGING, settle
+from stedi.manifest import JOURNAL
+from stedi.publish import LOCK, STAGING, settle
 from stedi.sample import write_sample
 from stedi.settings import bundled_sample
 from stedi.storage import open_storage
