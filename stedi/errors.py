@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from stedi.masking import mask_path
+
 __all__ = [
     "AuditFailed",
     "CheckFailed",
@@ -22,16 +24,19 @@ __all__ = [
 
 
 class StediError(Exception):
-    """Base of every foreseeable error: `message` says what is wrong, `fix` what to do next."""
+    """Base of every foreseeable error: `message` says what is wrong, `fix` what to do next.
+
+    Neither shows anything like an email, which the name of a file or an argument may hold.
+    """
 
     exit_code: ClassVar[int] = 2
 
     def __init__(self, message: str, *, fix: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.fix = fix
+        self.message = mask_path(message)
+        self.fix = mask_path(fix)
+        super().__init__(self.message)
         if fix:
-            self.add_note(f"Fix: {fix}")
+            self.add_note(f"Fix: {self.fix}")
 
 
 class UsageError(StediError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import io
 import os
 import sys
 from pathlib import Path
@@ -12,6 +12,7 @@ import click
 from stedi.cli.interrupt import INTERRUPTED, interruptible, was_interrupted
 from stedi.cli.output import expect_json, note, print_json_error
 from stedi.errors import AuditFailed, EnvironmentFault, Refused, RunsFailed, StediError, VerifyFailed
+from stedi.masking import mask_path
 
 __all__ = ["run"]
 
@@ -40,10 +41,12 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        with contextlib.suppress(OSError):  # nobody listens
-            error.show()
+        said = io.StringIO()
+        error.show(said)
+        note(said.getvalue().rstrip())
         context = getattr(error, "ctx", None)
-        print_json_error(error.format_message(), f"see `{context.command_path} --help`" if context else "", WRONG)
+        fix = f"see `{context.command_path} --help`" if context else ""
+        print_json_error(mask_path(error.format_message()), fix, WRONG)
         return WRONG
     except SystemExit as end:  # shell completion, or a closed pipe
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(end.code or 0)

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from stedi.errors import EnvironmentFault
+from stedi.masking import mask_path
 
 __all__ = [
     "by_reason",
@@ -58,9 +59,9 @@ def write(text: str) -> bool:
 
 
 def note(text: str) -> None:
-    """Write a line to stderr; where that cannot be, nobody is told."""
+    """Write a line to stderr, without anything like an email; where that cannot be, nobody is told."""
     with contextlib.suppress(OSError):
-        click.echo(text, err=True)
+        click.echo(mask_path(text), err=True)
 
 
 def terminal_width() -> int:

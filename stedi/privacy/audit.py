@@ -1,13 +1,13 @@
 """The audit of a lake for privacy: from landing and the published files alone, by another road than the stages.
 
-The manifest is asked for nothing but where the landing data are. Tables are whatever Parquet files stand under their
-prefixes, since that is what their readers read; who agrees is worked out anew from the landing data as they are now.
+The manifest is asked for nothing but its build, where the landing data are and whether anybody was forgotten. Tables
+are whatever Parquet files stand under their prefixes, since that is what their readers read; who agrees is worked out
+anew from the landing data as they are now.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +15,7 @@ from pathlib import Path
 import duckdb
 
 from stedi import __version__
-from stedi.contracts import TABLES
+from stedi.contracts import FEEDS, TABLES
 from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
 from stedi.lake import Lake
@@ -23,25 +23,23 @@ from stedi.landing import land
 from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import Manifest
 from stedi.masking import mask, mask_key
+from stedi.privacy.bad_lines import bad_lines, emails_of, values_of
 from stedi.privacy.certificate import Certificate
 from stedi.privacy.consents import Consents, read_customers
 from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
 from stedi.privacy.texts import is_parquet
 from stedi.privacy.values import PERSONAL
-from stedi.privacy.work import CHECKED_IN_SQL, TRAINING, Audit, literal
+from stedi.privacy.work import CHECKED_IN_SQL, Audit, literal
 from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress, silent
 from stedi.stages import STAGES, SqlFile
-from stedi.storage import Options, open_storage
+from stedi.standing import damage
+from stedi.storage import Entry, Options, open_storage
+from stedi.tombstones import normal
 
 __all__ = ["audit"]
 
 _SQL = Path(__file__).parent / "checks"
-
-_QUOTED = re.compile(rf'"({"|".join(sorted(PERSONAL))})"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_IN_WORD = r"[^\s\"'<>(),;:{}]"
-# from the start of a word only: from within it, a word of a million letters would be looked through as often
-_EMAIL = re.compile(rf"(?<!{_IN_WORD}){_IN_WORD}+@{_IN_WORD}+")
 
 
 def audit(
@@ -73,9 +71,14 @@ def audit(
         certificate.versions = {"stedi": __version__, "duckdb": duckdb.__version__}
         work = Audit(opened, landing, certificate)
         steps = (_look, _land, _open, _run_checks, search_tables, search_others)
-        for done, step in enumerate(steps):
-            progress(f"auditing: {step.__name__.strip('_').replace('_', ' ')}", done, len(steps))
-            step(work)
+        try:
+            for done, step in enumerate(steps):
+                progress(f"auditing: {step.__name__.strip('_').replace('_', ' ')}", done, len(steps))
+                step(work)
+        except StediError as error:
+            # DuckDB's errors of which nothing better is known
+            files = [file for table in opened.manifest.files().values() for file in table]
+            raise (damage(opened.storage, files) if type(error) is StediError else None) or error from error
         search_reports(work, reports)
         mask_names(work)
         _check_same(work)
@@ -86,16 +89,20 @@ def audit(
 def _look(work: Audit) -> None:
     """List the lake, put every file of it into the certificate, and say what each file is."""
     storage = work.lake.storage
-    prefixes = {table.prefix: name for name, table in TABLES.items()}
+    root, of_landing = (place.uri.replace(os.sep, "/") for place in (storage, work.landing))
+    landing = tuple(f"{of_landing}/{feed.prefix}" for feed in FEEDS)
+    listed = [entry for entry in storage.list("") if not f"{root}/{entry.path}".startswith(landing)]
+    prefixes = {TABLES[name].prefix: name for name in STAGES}
     whose = {
         entry: next((name for prefix, name in prefixes.items() if entry.path.startswith(prefix)), "")
-        for entry in storage.list("")
+        for entry in listed
     }
-    listed = [entry for entry, name in whose.items() if not name or name in STAGES]
     work.local |= storage.fetch(listed)
     for entry in sorted(listed, key=lambda entry: entry.path):
         # Athena and Spark read whatever lies below a prefix, however it is called
         holds_rows = entry.path.endswith(".parquet") or is_parquet(work.local[entry.path])
+        if holds_rows:
+            _see_readable(work, entry.path)
         if whose[entry] and holds_rows:
             place = "table"
             work.tables.setdefault(whose[entry], []).append(entry)
@@ -104,6 +111,18 @@ def _look(work: Audit) -> None:
             place = "quarantine" if entry.path.startswith("_quarantine/") and holds_rows else place
             work.others.append((place, entry))
         work.cover(place, entry.path, work.local[entry.path])
+
+
+def _see_readable(work: Audit, path: str) -> None:
+    """Raise EnvironmentFault for a Parquet file whose footer cannot be read."""
+    file = {"file": glob_safe(work.local[path])}
+    try:
+        work.engine.run(path, "select count(*) from parquet_file_metadata($file)", file)
+    except StediError as error:
+        raise EnvironmentFault(
+            f"{work.lake.storage.uri}/{path}: is damaged, or no Parquet file",
+            fix="move it away; `stedi build --force` makes tables again",
+        ) from error
 
 
 def _land(work: Audit) -> None:
@@ -117,9 +136,8 @@ def _land(work: Audit) -> None:
     for name, listing in listings.items():
         for path, file in work.landing.fetch(listing.files).items():
             work.cover("landing", path, file)
-        work.landed[name] = land(
-            work.engine, work.landing, listing, work.lake.workspace, known.get(name), tombstones=forgotten
-        )
+        # nothing is taken from the manifest: neither which lines are good, nor who is known to be in them
+        work.landed[name] = land(work.engine, work.landing, listing, work.lake.workspace, tombstones=forgotten)
         if known.get(name) is None or known[name].build != listing.build:
             work.certificate.notes.append(
                 f"{TABLES[name].feed}: landing files have changed since the build, and are taken as they are now"
@@ -142,16 +160,36 @@ def _land(work: Audit) -> None:
     users = "select distinct user from accelerometer_landing where user not in (select email from customer_landing)"
     for (user,) in work.engine.run("users", users):
         work.values.add("user", user)
-    for raw in _quarantined(work):
-        for column, value in _QUOTED.findall(raw):
-            work.values.add(column, value)
-        for email in _EMAIL.findall(raw):
-            work.values.add("email", email)
+    _look_at_bad_lines(work)
     _stand(work.engine, work.consents)
 
 
-def _quarantined(work: Audit) -> Iterator[str]:
-    """Yield the raw text of every quarantined line, which holds personal data as it was sent."""
+def _look_at_bad_lines(work: Audit) -> None:
+    """Add the personal values of bad lines: those that landed, and those that stand in quarantine from before.
+
+    A bad line is no record, so a withdrawal in one counts for nothing; that is what the certificate must say.
+    """
+    agree = {normal(email) for email in work.consents.since}
+    named = 0
+    for name, landed in work.landed.items():
+        feed = TABLES[name]
+        for text in bad_lines(landed.bad):
+            for column, value in values_of(feed, text):
+                work.values.add(column, value)
+            named += feed.feed == "customer" and not agree.isdisjoint(map(normal, emails_of(text)))
+    if named:
+        work.certificate.notes.append(
+            f"customer: {named:,} quarantined lines name customers who agree; a withdrawal in one does not count before"
+            " it is repaired"
+        )
+    for entry, text in _quarantined(work):
+        feed = next((feed for feed in FEEDS if entry.path.startswith(f"_quarantine/{feed.feed}/")), FEEDS[0])
+        for column, value in values_of(feed, text):
+            work.values.add(column, value)
+
+
+def _quarantined(work: Audit) -> Iterator[tuple[Entry, str]]:
+    """Yield the raw text of every line in the lake's quarantine, with the file it stands in."""
     for place, entry in work.others:
         if place == "quarantine":
             rows = work.engine.run(
@@ -159,7 +197,7 @@ def _quarantined(work: Audit) -> Iterator[str]:
                 "select raw from read_parquet($file, hive_partitioning = false)",
                 {"file": glob_safe(work.local[entry.path])},
             )
-            yield from (bytes(raw).decode(errors="replace") for (raw,) in rows if raw is not None)
+            yield from ((entry, bytes(raw).decode(errors="replace")) for (raw,) in rows if raw is not None)
 
 
 def _stand(engine: Engine, consents: Consents) -> None:
@@ -204,11 +242,10 @@ def _open(work: Audit) -> None:
             check.violations += [f"{name}: lacks the column {column}" for column in declared if column not in found]
         else:
             check.violations.append(f"{name}: has no file, where an empty table has one without rows")
-        if name == TRAINING:
-            for column in sorted(found.keys() - declared.keys()):
-                personal = column.lower() in {known.lower() for known in PERSONAL}
-                what = "a column marked personal" if personal else "a column that it is not declared to have"
-                check.violations.append(f"{name}: has {what}, {mask_key(column)}")
+        for column in sorted(found.keys() - declared.keys()):
+            personal = column.lower() in {known.lower() for known in PERSONAL}
+            what = "a column marked personal" if personal else "a column that it is not declared to have"
+            check.violations.append(f"{name}: has {what}, {mask_key(column)}")
 
 
 def _run_checks(work: Audit) -> None:

@@ -6,8 +6,12 @@ import codecs
 import gzip
 import os
 import struct
+import zlib
 from collections.abc import Iterator
+from io import BufferedIOBase
 from pathlib import Path
+
+from stedi.errors import EnvironmentFault
 
 __all__ = ["footer", "is_parquet", "texts_of"]
 
@@ -27,11 +31,21 @@ def texts_of(file: Path) -> Iterator[str]:
     decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
     before = ""
     with gzip.open(file) if packed else file.open("rb") as stream:
-        while piece := stream.read(_PIECE) + stream.readline(_LONGEST_LINE):
+        while piece := _piece(stream, file):
             text = decode(piece)
             yield before + text
             # of a line too long for a piece: what stands at its end may go on in the next
             before = "" if text.endswith("\n") else text[-_OVERLAP:]
+
+
+def _piece(stream: BufferedIOBase, file: Path) -> bytes:
+    try:
+        return stream.read(_PIECE) + stream.readline(_LONGEST_LINE)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise EnvironmentFault(
+            f"{file}: is damaged or cut off, it cannot be unpacked to its end, so what it holds is not known",
+            fix="put a whole file in its place, or move it away",
+        ) from error
 
 
 def is_parquet(file: Path) -> bool:

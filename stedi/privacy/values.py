@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from stedi.contracts import TABLES
 from stedi.masking import mask
 
-__all__ = ["FIRST_RECENT_YEAR", "PERSONAL", "Found", "Values", "is_evidence"]
+__all__ = ["FIRST_RECENT_YEAR", "PERSONAL", "Found", "Values", "is_evidence", "readings"]
 
 PERSONAL: frozenset[str] = frozenset(c.name for table in TABLES.values() for c in table.columns if c.pii)
 """The columns that hold personal data."""
@@ -29,8 +29,10 @@ _WORDS, _CHARACTERS, _DIGITS, _MIXED, _FOREIGN = 2, 5, 7, 8, 3
 _WORD = re.compile(r"[^\W_]+")
 _GAP = re.compile(r"[\W_]{4,}")  # `", "` stands between two values of a JSON list, and is no part of one
 _DAY = re.compile(r"(\d{1,4})-\d\d-\d\d")
-_PHONE = re.compile(r"\+?\(?\d[\d ().\-/]{5,30}\d")
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_DIGITS_APART = re.compile(r"(?<!\d)\d++(?:[ \u00a0().\-\u2010-\u2015/+:]{1,3}\d++)+")
+_ESCAPED_TWICE = 2
+_MOST_GROUPS = 7  # of digits in a phone number
+_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 Found = dict[tuple[str, str], int]
 """How often a text holds a value: by the column it is of, and the value as it may be shown."""
@@ -81,19 +83,22 @@ class Values:
             self._none.add(key)
             return
         self.known[column] += 1
-        self._column[key] = column
-        self._first.add(words[0])
-        self._lengths.add(len(words))
+        self._know(words, column)
         digits = key.replace(" ", "")
         if digits.isdigit() and not _DAY.fullmatch(value):
             self._phones.add(digits)
+            self._know([digits], column)
+
+    def _know(self, words: list[str], column: str) -> None:
+        self._column[" ".join(words)] = column
+        self._first.add(words[0])
+        self._lengths.add(len(words))
 
     def find(self, text: str) -> Found:
         """Return the personal values in a text, as it is written and as it reads without escapes."""
         keys = Counter(self._keys(text))
-        for reading in _readings(text):
-            if reading != text:
-                keys |= Counter(self._keys(reading))
+        for reading in readings(text):
+            keys |= Counter(self._keys(reading))
         found: Counter[tuple[str, str]] = Counter()
         for key, count in keys.items():
             found[self._column.get(key, "phone"), mask(key)] += count
@@ -121,11 +126,15 @@ class Values:
                         free = start + length
                         yield key
                         break
-        for written in _PHONE.findall(text):
-            digits = "".join(filter(str.isdigit, written))
-            # one that is written without anything between its digits is a word, and found as such
-            if digits in self._phones and digits not in written:
-                yield digits
+        for written in _DIGITS_APART.findall(text) if self._phones else ():
+            # as it landed, or without anything between its digits, it is words and found as such; what stands right
+            # before or after may be a date, a country's code or another number
+            groups = re.findall(r"\d+", written)
+            for start in range(len(groups)):
+                for end in range(start + 2, min(start + _MOST_GROUPS, len(groups)) + 1):
+                    digits = "".join(groups[start:end])
+                    if digits in self._phones and " ".join(groups[start:end]) not in self._column:
+                        yield digits
 
 
 def _words(text: str) -> list[str]:
@@ -133,10 +142,23 @@ def _words(text: str) -> list[str]:
     return _WORD.findall(plain.casefold())
 
 
-def _readings(text: str) -> Iterator[str]:
-    """Yield what a text says where it is escaped as in JSON, a URL or HTML, or of two bytes a letter."""
+def readings(text: str) -> Iterator[str]:
+    """Yield what else a text says, escaped as in JSON, a URL or HTML, twice too, or of two bytes a letter."""
+    seen = {text}
+    new = [text]
+    for _ in range(_ESCAPED_TWICE):
+        new = [reading for known in new for reading in _unescaped(known) if reading not in seen]
+        seen.update(new)
+        yield from new
+
+
+def _unescaped(text: str) -> Iterator[str]:
     if "\\u" in text:
-        yield _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+        yield (
+            _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+            .encode("utf-16", "surrogatepass")
+            .decode("utf-16", "replace")
+        )
     if "%" in text:
         yield unquote(text)
     if "\0" in text:

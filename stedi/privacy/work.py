@@ -24,7 +24,7 @@ CHECKS: Mapping[str, str] = {
     "owners": "no device of device_owners matches the phone of somebody who did not agree as well as its owner's",
     "training": "every training row is of one customer who agrees, and not from before the consent",
     "pseudonyms": "customers and devices of training_curated are known by a keyed hash only",
-    "columns": "tables have their columns, and training_curated no other ones",
+    "columns": "tables have their columns, and no other ones",
     "values": "no personal value stands in training_curated, in metadata, in what builds say of themselves, in reports",
 }
 """The checks in their order, and what each holds."""

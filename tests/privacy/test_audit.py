@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,11 @@ from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.engine import Engine
 from stedi.errors import EnvironmentFault, LakeBusy
+from stedi.lake import Lake
 from stedi.manifest import MANIFEST
+from stedi.masking import mask
 from stedi.privacy import Certificate, audit
+from stedi.privacy.bad_lines import UNKNOWN, values_of
 from stedi.privacy.consents import read_customers
 from stedi.privacy.values import Values, is_evidence
 from stedi.privacy.work import CHECKS
@@ -78,6 +82,14 @@ def plant(lake: Path, table: str, sql: str, **metadata: str) -> None:
         rows = connection.sql(sql).to_arrow_table()
     kept = pq.ParquetFile(file).schema_arrow.metadata
     pq.write_table(rows.replace_schema_metadata({**kept, **metadata}), file)
+
+
+def reading(at: int, email: str) -> dict[str, object]:
+    return {"user": email, "timestamp": at, "x": 0.5, "y": 0.0, "z": 1.0}
+
+
+def distance(at: int, serial: str) -> dict[str, object]:
+    return {"sensorReadingTime": at, "serialNumber": serial, "distanceFromObject": 7}
 
 
 def violations(certificate: Certificate) -> dict[str, list[str]]:
@@ -228,6 +240,40 @@ def test_a_device_of_somebody_who_did_not_agree_given_to_somebody_who_did(lake: 
     found = violations(audit(lake))
     assert list(found) == ["owners"]
     assert "device that matches the phone of somebody without consent as well" in found["owners"][0]
+
+
+@pytest.mark.parametrize("lost", [0, 2, 4])
+def test_a_device_of_somebody_who_did_not_agree_whose_companion_recorded_all_of_it(
+    *, tmp_path: Path, write_landing: Callable[..., Path], add_lines: Callable[..., Path], lost: int
+) -> None:
+    """The stage cannot see Zoe's phone, and Ada's has every instant of Zoe's device."""
+    landing = write_landing(tmp_path / "landing", ["Ada"])
+    instants = range(1655297000000, 1655297000030)
+    add_lines(landing, "step_trainer", [distance(at, "Zoe's") for at in instants])
+    add_lines(landing, "accelerometer", [reading(at, ADA) for at in instants], "Ada.json")
+    add_lines(landing, "accelerometer", [reading(at, ZOE) for at in instants[lost:]], "Zoe.json")
+    build(tmp_path / "lake", landing)
+    found = violations(audit(tmp_path / "lake"))
+    assert found["owners"] == [
+        f"device_owners: 1 row of a device that matches the phone of somebody without consent as well, as {mask(ADA)}"
+    ]
+
+
+def test_who_trains_beside_somebody_who_did_not_agree_keeps_a_device_that_is_theirs(
+    *, tmp_path: Path, write_landing: Callable[..., Path], add_lines: Callable[..., Path]
+) -> None:
+    """Each phone has all instants of the own device, and 26 of the 30 of the other's."""
+    landing = write_landing(tmp_path / "landing", ["Ada"])
+    for email, first in ((ADA, 0), (ZOE, 4)):
+        instants = range(1655297000000 + first, 1655297000030 + first)
+        add_lines(landing, "step_trainer", [distance(at, f"of {email}") for at in instants], f"{first}.json")
+        add_lines(landing, "accelerometer", [reading(at, email) for at in instants], f"{first}.json")
+    build(tmp_path / "lake", landing)
+    with Lake.open(tmp_path / "lake") as opened:
+        assert {"serialNumber": f"of {ADA}", "owner": ADA} in opened.sql(
+            "select serialNumber, owner from device_owners"
+        ).arrow().to_pylist()
+    assert audit(tmp_path / "lake").verdict == "clean"
 
 
 EARLY = f"""
@@ -392,11 +438,22 @@ def test_a_column_more_in_the_training_table(lake: Path, column: str, value: obj
         ),
         ("devicePseudonym", f"rpad(lower(hex('{ADA}')), 64, '0')", {"pseudonyms"}),
         ("customerPseudonym", f"sha256(sha256('customer {ADA}'))", {"pseudonyms"}),
+        ("customerPseudonym", f"sha256('customer {ADA}')", {"pseudonyms"}),
+        ("devicePseudonym", "sha256('ADA QUILLFEATHER')", {"pseudonyms"}),
+        ("customerPseudonym", f"sha256(sha256('{PHONE}'))", {"pseudonyms"}),
     ],
 )
 def test_a_pseudonym_that_is_none(lake: Path, column: str, value: str, checks: set[str]) -> None:
     plant(lake, "training_curated", f"select * replace ({value} as {column}) from old")
     assert checks <= set(violations(audit(lake))) <= checks | {"training"}
+
+
+@pytest.mark.parametrize(("column", "what"), [("Phone", "marked personal"), ("note", "not declared to have")])
+def test_a_column_more_in_another_table(lake: Path, column: str, what: str) -> None:
+    plant(lake, "step_trainer_trusted", f'select *, 7 as "{column}" from old')
+    [line] = violations(audit(lake))["columns"]
+    assert line.startswith("step_trainer_trusted: has a column ")
+    assert what in line
 
 
 def test_a_table_without_its_columns(lake: Path) -> None:
@@ -436,6 +493,23 @@ def test_what_cannot_be_checked_is_no_clean_lake(lake: Path, tmp_path: Path, ste
     assert stedi("privacy", "audit", "--lake", lake)[0] == 2
 
 
+@pytest.mark.parametrize("kind", ["a packed log", "a table", "a table with damage in its footer"])
+def test_a_file_that_cannot_be_read_to_its_end(lake: Path, tmp_path: Path, stedi: Command, kind: str) -> None:
+    file = tmp_path / "log.gz" if kind == "a packed log" else lake / FILES["accelerometer_trusted"]
+    content = gzip.compress(random.Random(7).randbytes(100_000)) if kind == "a packed log" else file.read_bytes()
+    for damaged in (
+        [content[:60_000], content[:60_000] + b"\0" * 100 + content[60_100:]]
+        if kind == "a packed log"
+        else [content[:-3] if kind == "a table" else content[:-300] + b"\xff" * 292 + content[-8:]]
+    ):
+        file.write_bytes(damaged)
+        code, out, err = stedi("privacy", "audit", "--lake", lake, "--reports", tmp_path)
+        assert (code, json.loads(out)["error"]["exit_code"]) == (2, 2)
+        assert file.name in err
+        assert "damaged" in err
+        assert "report" not in err
+
+
 def test_landing_data_that_are_gone(lake: Path, tmp_path: Path, original: Path) -> None:
     landing = Path(shutil.copytree(original / "landing", tmp_path / "landing"))
     build(lake, landing)
@@ -470,6 +544,65 @@ def test_a_lake_with_landing_data_in_it_and_bad_lines(
         "log.txt holds customerName",
         "log.txt holds email",
     ]
+
+
+def test_what_a_bad_line_says_is_known_from_landing_though_quarantine_is_gone(
+    *, tmp_path: Path, landing: Path, add_lines: Callable[..., Path], write_walk: Callable[..., None]
+) -> None:
+    write_walk(landing, "Ada")
+    withdrawn = {"email": ADA.upper(), "shareWithResearchAsOfDate": None, "phone": 7}
+    add_lines(landing, "customer", [withdrawn, '{"customerName": "May Day Parade"'], "bad.json")
+    build(tmp_path / "lake", landing)
+    shutil.rmtree(tmp_path / "lake/_quarantine")
+    (tmp_path / "lake/log.txt").write_text("May Day Parade")
+    found = audit(tmp_path / "lake")
+    assert [line.partition(",")[0] for line in violations(found)["values"]] == ["log.txt holds customerName"]
+    [note] = found.notes
+    assert note.startswith("customer: 1 quarantined lines name customers who agree; a withdrawal in one does not count")
+
+
+@pytest.mark.parametrize(
+    ("line", "column", "value"),
+    [
+        ('{"phone": 2025550280, "email"', "phone", "2025550280"),
+        ("{'customerName': 'Ada Quill', 7}", "customerName", "Ada Quill"),
+        ('{"Customername" : "Ada Quillfea', "customerName", "Ada Quillfea"),
+        ('{"customerName": "Zo\\u00eb Quill", }', "customerName", "Zo\u00eb Quill"),
+        ('{"mail": "ada%40example.com"', "email", "ada@example.com"),
+        ('{"mail": "ada\\u0040example.com"', "email", "ada@example.com"),
+        ('{"fullName": "Ada Quill"', UNKNOWN, "Ada Quill"),
+        ("tel=+12025550280;", UNKNOWN, "+12025550280"),
+    ],
+)
+def test_a_value_in_a_bad_line(line: str, column: str, value: str) -> None:
+    assert (column, value) in set(values_of(TABLES["customer_landing"], line))
+    assert value not in {found for _, found in values_of(TABLES["customer_landing"], '{"serialNumber": "Ada Quill"')}
+
+
+def test_landing_data_in_a_lake_that_is_made_from_others(lake: Path) -> None:
+    old = lake / "customer/landing/old.json"
+    old.parent.mkdir()
+    old.write_text(json.dumps({"email": ADA}))
+    assert violations(audit(lake))["values"][0].startswith("customer/landing/old.json holds email, 1 time")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-02 12:00:00 202-550-0280",
+        "+1 202-550-0280",
+        "17 (202) 550-0280, 3",
+        "call 202\u2011550\u20110280",
+        "call 2025500280",
+        json.dumps(json.dumps("Ada Qu\u00eb")),
+    ],
+)
+@pytest.mark.parametrize("landed", ["2025500280", "202-550-0280"])
+def test_a_value_however_it_is_written(text: str, landed: str) -> None:
+    values = Values()
+    values.add("phone", landed)
+    values.add("customerName", "Ada Qu\u00eb")
+    assert sum(values.find(text).values()) == 1
 
 
 def test_a_reading_that_everybody_has_does_not_hold_up_the_audit() -> None:

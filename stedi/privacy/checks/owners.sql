@@ -1,7 +1,9 @@
 -- owners: no device that has an owner matches the phone of somebody who did not agree as well as its owner's.
 -- Inputs: device_owners, step_trainer_landing, accelerometer_landing, consents. The stage sees consenting customers'
 -- phones only; here everybody's vote, of whose clock it is only known that it may be as the owner's is, or right. An
--- instant with more than 20 phones or devices says little, and is left out, as by the stage.
+-- instant with more than 20 phones or devices says little, and is left out, as by the stage. The stage's bounds hold
+-- against these phones too: as well is within 1 of 5 of the device's readings, since a phone may have lost some, unless
+-- a device that is nobody's matches that phone better by more than 1 of 10, and so is theirs.
 with device_instants as (
     select distinct
         o.serialNumber,
@@ -42,23 +44,74 @@ votes as (
     group by d.serialNumber, p.owner
 ),
 
-others as (
+readings as (
     select
-        v.serialNumber,
-        max(v.matched) as matched
-    from votes as v
-    anti join consents as k on v.owner = k.email
-    group by v.serialNumber
+        d.serialNumber,
+        count(distinct d.instant) as readings
+    from (
+        select
+            s.serialNumber,
+            s.sensorReadingTime as instant
+        from step_trainer_landing as s
+        where s.serialNumber in (select o.serialNumber from device_owners as o)
+    ) as d
+    anti join crowded as c on d.instant = c.instant
+    group by d.serialNumber
+),
+
+rivals as (
+    select
+        o.serialNumber,
+        o.owner,
+        r.owner as rival,
+        r.matched as rival_matched,
+        coalesce(v.matched, 0) as matched,
+        coalesce(n.readings, 0) as readings
+    from device_owners as o
+    inner join votes as r on o.serialNumber = r.serialNumber
+    anti join consents as k on r.owner = k.email
+    left join votes as v on o.serialNumber = v.serialNumber and o.owner = v.owner
+    left join readings as n on o.serialNumber = n.serialNumber
+    where r.matched >= coalesce(v.matched, 0) or (v.matched - r.matched) * 5 < n.readings
+),
+
+unowned as (
+    select
+        p.owner,
+        s.serialNumber,
+        count(distinct s.sensorReadingTime) as matched
+    from accelerometer_landing as a
+    inner join (select distinct v.rival as owner from rivals as v) as p on a.user = p.owner
+    inner join step_trainer_landing as s on a.timestamp = s.sensorReadingTime
+    where s.serialNumber not in (select o.serialNumber from device_owners as o)
+    group by p.owner, s.serialNumber
+),
+
+own as (
+    select
+        u.owner,
+        max(u.matched * 1000 // t.readings) as share
+    from unowned as u
+    inner join (
+        select
+            s.serialNumber,
+            count(distinct s.sensorReadingTime) as readings
+        from step_trainer_landing as s
+        where s.serialNumber in (select w.serialNumber from unowned as w)
+        group by s.serialNumber
+    ) as t on u.serialNumber = t.serialNumber
+    where u.matched >= 5
+    group by u.owner
 )
 
 select
     'device_owners' as table_name,
     'of a device that matches the phone of somebody without consent as well' as what,
-    o.owner as key
-from device_owners as o
-left join votes as v on o.serialNumber = v.serialNumber and o.owner = v.owner
-inner join others as r on o.serialNumber = r.serialNumber
-where r.matched >= coalesce(v.matched, 0)
+    r.owner as key
+from rivals as r
+left join own as w on r.rival = w.owner
+where r.rival_matched >= r.matched or r.rival_matched * 1000 // r.readings + 100 >= coalesce(w.share, 0)
+group by r.serialNumber, r.owner
 union all
 select
     'device_owners',

@@ -1,6 +1,6 @@
 -- pseudonyms: customers and devices are 64 hex digits in training_curated, and nothing that anybody can compute.
--- Inputs: training_curated, customer_landing, step_trainer_landing. So no hash without a key or with an empty one, and
--- no text of which each letter is written as two digits.
+-- Inputs: training_curated, customer_landing, step_trainer_landing. So no hash without a key
+-- of anything that landed of a customer, once or twice over, and no text of which each letter is written as two digits.
 with pseudonyms as (
     select t.customerPseudonym as pseudonym
     from training_curated as t
@@ -9,34 +9,31 @@ with pseudonyms as (
     from training_curated as t
 ),
 
-emails as (
-    select distinct c.email
-    from customer_landing as c
-),
-
 personal as (
-    select e.email as text
-    from emails as e
-    union
-    select lower(trim(e.email))
-    from emails as e
-    union
-    select upper(trim(e.email))
-    from emails as e
+    select unnest([c.email, c.customerName, c.phone, c.birthDay, c.serialNumber]) as text
+    from customer_landing as c
     union
     select s.serialNumber
     from step_trainer_landing as s
 ),
 
+spelled as (
+    select distinct unnest([p.text, trim(p.text), lower(trim(p.text)), upper(trim(p.text))]) as text
+    from personal as p
+),
+
+hashed as (
+    select sha256(k.kind || s.text) as pseudonym
+    from spelled as s
+    cross join (values (''), ('customer '), ('device ')) as k (kind)
+),
+
 plain as (
-    select sha256(p.text) as pseudonym
-    from personal as p
+    select h.pseudonym
+    from hashed as h
     union all
-    select sha256(sha256('customer ' || p.text))
-    from personal as p
-    union all
-    select sha256(sha256('device ' || p.text))
-    from personal as p
+    select sha256(h.pseudonym)
+    from hashed as h
 )
 
 select
