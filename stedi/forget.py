@@ -187,7 +187,13 @@ class _Work:
             make(run)
             self._compare(run)
             self.found.notes += remains_of(
-                self.lake, self.landing, self.listings.values(), files, email=email, tables=run.tables()
+                self.lake,
+                self.landing,
+                self.listings.values(),
+                files,
+                email=email,
+                tables=run.tables(),
+                after=run.landing,
             )
             if not dry_run and confirm(self.found):
                 self._step(3)

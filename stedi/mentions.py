@@ -12,11 +12,11 @@ import re
 from collections.abc import Collection, Iterator
 
 from stedi.contracts import Table
+from stedi.escapes import decoded, readings
 from stedi.tombstones import Tombstones, normal, subject
 
 __all__ = ["Mentions"]
 
-_ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)")
 _TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _BETWEEN = re.compile(r"[\s\"'<>(),;:{}\[\]=|\\/?&]+")
 _EMAIL = re.compile(r"\w@\w")
@@ -46,8 +46,8 @@ class Mentions:
 
     def in_bad(self, line: bytes) -> bool:
         """Return whether a line that is no row names somebody forgotten."""
-        text = line.decode(errors="replace")
-        texts = [text, _unescaped(text)] if "\\" in text else [text]
+        text = decoded(line)
+        texts = [text, *readings(text)]
         if any(self._has(word) for text in texts for word in set(_words(text))):
             return True
         plain = [normal(text) for text in texts]
@@ -82,18 +82,10 @@ def _words(text: str) -> Iterator[str]:
                 yield word.rstrip(".")
 
 
-def _unescaped(text: str) -> str:
-    """Return a text with the escapes of JSON undone as far as they tell a value: those of letters, not of blanks."""
-
-    def plain(found: re.Match[str]) -> str:
-        if found[1]:
-            return chr(int(found[1], 16))
-        return found[2] if found[2] in '"\\/' else " "
-
-    return _ESCAPED.sub(plain, text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 def _phrase(values: Collection[str]) -> re.Pattern[str]:
-    """Return the expression that finds one of some values in a text, but not as a part of a longer one."""
-    found = "|".join(re.escape(normal(value)) for value in sorted(values))
+    """Return the expression that finds one of some values in a text, but not as a part of a longer one.
+
+    Between the words of a value may stand any blanks.
+    """
+    found = "|".join(r"\s+".join(map(re.escape, normal(value).split())) for value in sorted(values))
     return re.compile(rf"(?<![\w.+%-])(?:{found})(?!\w|[.-]\w)")

@@ -5,6 +5,7 @@ What is said of a file is its path, without an email that may be in it.
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import tempfile
@@ -12,10 +13,11 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from stedi.contracts import TABLES
+from stedi.escapes import readings
 from stedi.listing import Listing
 from stedi.manifest import TableRecord
 from stedi.masking import mask_path
-from stedi.storage import Entry, Storage
+from stedi.storage import Entry, LandingPlace, Storage
 from stedi.tombstones import normal
 
 __all__ = ["remains_of"]
@@ -37,8 +39,9 @@ def remains_of(
     *,
     email: str | None,
     tables: Mapping[str, TableRecord],
+    after: LandingPlace,
 ) -> list[str]:
-    """Return what whoever erases a customer has to look after by hand."""
+    """Return what whoever erases a customer has to look after by hand; `after` is landing as it will be."""
     listings = list(listings)
     notes = []
     if email is not None:
@@ -47,6 +50,7 @@ def remains_of(
         within = [entry for entry in lake.list("") if not entry.path.startswith(_KNOWN) and entry not in beside]
         notes = [
             *_named(landing, listings, email),
+            *_in_lines(after, listings, email),
             *_in_others(landing, filter(None, beside), email),
             *_in_others(lake, within, email),
         ]
@@ -64,6 +68,30 @@ def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[st
     paths = [path for listing in listings for path in (*(f.path for f in listing.files), *listing.left)]
     named = [path for path in paths if normal(email) in normal(path)]
     return [f"{_shown(landing, named)}: has the email in its name; rename it"] if named else []
+
+
+def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> list[str]:
+    """Count the lines of others that hold the email: they are not erased, since whose they are is known."""
+    wanted = normal(email)
+    found: dict[str, int] = {}
+    for listing in listings:
+        for path, file in after.fetch(listing.files).items():
+            if lines := _lines_with(file, wanted):
+                found[path] = lines
+    what = "lines of others, which hold the email elsewhere than where it says whose they are; look after them"
+    return [f"{_shown(after, list(found))}: {sum(found.values()):,} {what}"] if found else []
+
+
+def _lines_with(file: Path, wanted: str) -> int:
+    sign = wanted.partition("@")[0].encode()
+    lines = 0
+    with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as stream:
+        while block := stream.read(_BLOCK) + stream.readline(_BLOCK):
+            # most have none of it, and this is the fastest way to know
+            if sign in block.lower() or not sign.isascii():
+                texts = (line.decode(errors="replace") for line in block.splitlines())
+                lines += sum(any(wanted in normal(each) for each in (text, *readings(text))) for text in texts)
+    return lines
 
 
 def _in_others(place: Storage, entries: Iterable[Entry], email: str) -> list[str]:
@@ -89,7 +117,7 @@ def _holds(file: Path, wanted: str) -> bool:
     return False
 
 
-def _shown(landing: Storage, paths: list[str]) -> str:
+def _shown(landing: LandingPlace, paths: list[str]) -> str:
     others = f" and {len(paths) - 1:,} others" if len(paths) > 1 else ""
     return f"{landing.uri}/{mask_path(paths[0])}{others}"
 

@@ -18,6 +18,7 @@ from stedi import __version__
 from stedi.contracts import FEEDS, TABLES
 from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
+from stedi.escapes import decoded
 from stedi.lake import Lake
 from stedi.landing import land
 from stedi.listing import check_unchanged, list_feeds
@@ -197,7 +198,7 @@ def _quarantined(work: Audit) -> Iterator[tuple[Entry, str]]:
                 "select raw from read_parquet($file, hive_partitioning = false)",
                 {"file": glob_safe(work.local[entry.path])},
             )
-            yield from ((entry, bytes(raw).decode(errors="replace")) for (raw,) in rows if raw is not None)
+            yield from ((entry, decoded(bytes(raw))) for (raw,) in rows if raw is not None)
 
 
 def _stand(engine: Engine, consents: Consents) -> None:

@@ -13,7 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from stedi.contracts import TABLES, Table
-from stedi.privacy.values import PERSONAL, readings
+from stedi.escapes import decoded, readings
+from stedi.privacy.values import PERSONAL
 
 __all__ = ["UNKNOWN", "bad_lines", "emails_of", "values_of"]
 
@@ -37,7 +38,7 @@ def bad_lines(bad: Path | None) -> Iterator[str]:
     if bad is not None:
         with bad.open(encoding="ascii") as lines:
             for line in lines:
-                yield base64.b64decode(json.loads(line)["raw"]).decode(errors="replace")
+                yield decoded(base64.b64decode(json.loads(line)["raw"]))
 
 
 def values_of(feed: Table, text: str) -> Iterator[tuple[str, str]]:

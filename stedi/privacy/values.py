@@ -6,17 +6,16 @@ A value is known by its words: runs of letters and digits, whatever their case a
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from urllib.parse import unquote
 
 from stedi.contracts import TABLES
+from stedi.escapes import readings
 from stedi.masking import mask
 
-__all__ = ["FIRST_RECENT_YEAR", "PERSONAL", "Found", "Values", "is_evidence", "readings"]
+__all__ = ["FIRST_RECENT_YEAR", "PERSONAL", "Found", "Values", "is_evidence"]
 
 PERSONAL: frozenset[str] = frozenset(c.name for table in TABLES.values() for c in table.columns if c.pii)
 """The columns that hold personal data."""
@@ -30,9 +29,7 @@ _WORD = re.compile(r"[^\W_]+")
 _GAP = re.compile(r"[\W_]{4,}")  # `", "` stands between two values of a JSON list, and is no part of one
 _DAY = re.compile(r"(\d{1,4})-\d\d-\d\d")
 _DIGITS_APART = re.compile(r"(?<!\d)\d++(?:[ \u00a0().\-\u2010-\u2015/+:]{1,3}\d++)+")
-_ESCAPED_TWICE = 2
 _MOST_GROUPS = 7  # of digits in a phone number
-_ESCAPE = re.compile(r"\\+u([0-9a-fA-F]{4})")
 
 Found = dict[tuple[str, str], int]
 """How often a text holds a value: by the column it is of, and the value as it may be shown."""
@@ -140,28 +137,3 @@ class Values:
 def _words(text: str) -> list[str]:
     plain = text if text.isascii() else unicodedata.normalize("NFC", text)
     return _WORD.findall(plain.casefold())
-
-
-def readings(text: str) -> Iterator[str]:
-    """Yield what else a text says, escaped as in JSON, a URL or HTML, twice too, or of two bytes a letter."""
-    seen = {text}
-    new = [text]
-    for _ in range(_ESCAPED_TWICE):
-        new = [reading for known in new for reading in _unescaped(known) if reading not in seen]
-        seen.update(new)
-        yield from new
-
-
-def _unescaped(text: str) -> Iterator[str]:
-    if "\\u" in text:
-        yield (
-            _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
-            .encode("utf-16", "surrogatepass")
-            .decode("utf-16", "replace")
-        )
-    if "%" in text:
-        yield unquote(text)
-    if "\0" in text:
-        yield text.replace("\0", "")  # UTF-16 without a mark, read as UTF-8
-    if "&" in text:
-        yield html.unescape(text)

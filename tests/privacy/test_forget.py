@@ -272,6 +272,7 @@ def test_the_email_is_shown_nowhere(
 ) -> None:
     people.add("accelerometer", f"user={EMAIL}/a.json", readings(ADA, START + 900))
     build(lake, people.landing)
+    people.add("customer", "friend.json", [of(BOB | {"referredBy": EMAIL.upper()})])
     left = people.landing / "customer/landing/notes.txt"
     left.write_text(f"call {EMAIL}")
     (lake / "todo.txt").write_text(f"ask {EMAIL.upper()}")
@@ -289,6 +290,7 @@ def test_the_email_is_shown_nowhere(
         if arguments[0] == "-":
             assert code == 0
             assert "has the email in its name" in err
+            assert "friend.json: 1 lines of others, which hold the email elsewhere" in err
             assert "notes.txt: is no file of stedi's, and holds the email" in err
             assert f"{lake}/todo.txt: is no file of stedi's, and holds the email" in err
 

@@ -743,3 +743,28 @@ def test_nothing_of_a_person_in_any_output(stedi: Stedi, dirty: Path) -> None:
         assert ended.code == 0
         text += ended.out + ended.err + stedi(command, *arguments, "--json").out
     assert [value for value in people if value in text] == []
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["Zoe.Quill@example.com"],
+        ["query", "--Zoe.Quill@example.com"],
+        ["build", "--memory-limit", "Zoe.Quill@example.com"],
+        ["build", "--landing", "nowhere/Zoe.Quill@example.com"],
+        ["verify", "--lake", "user=Zoe.Quill@example.com"],
+    ],
+)
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_no_error_shows_an_email(
+    arguments: list[str],
+    form: list[str],
+    stedi: Callable[..., tuple[int, str, str]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = stedi(*arguments, *form)
+    assert code == 2
+    assert "***" in err
+    assert "quill" not in (out + err).lower()

@@ -49,7 +49,17 @@ THEIRS = [
 
 
 @pytest.mark.parametrize("line", THEIRS)
-@pytest.mark.parametrize("spelling", [EMAIL, EMAIL.upper(), "Zo\\u00eb.Quill\\u0040example.com"])
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        EMAIL,
+        EMAIL.upper(),
+        "Zo\\u00eb.Quill\\u0040example.com",
+        "Zo\\\\u00eb.Quill@example.com",
+        "Zo%C3%AB.Quill%40example.com",
+        "Zo&euml;.Quill&#64;example.com",
+    ],
+)
 @pytest.mark.parametrize("feed", [CUSTOMER, DEVICE], ids=["customer", "device"])
 @pytest.mark.parametrize("how", ["by its tombstone", "by the email"])
 def test_a_bad_line_that_names_them(*, line: str, spelling: str, feed: object, how: str) -> None:
@@ -70,6 +80,9 @@ def test_the_name_counts_where_nobody_else_is_named() -> None:
     mentions = Mentions(CUSTOMER, STONES, EMAIL, {"zoë quill", "2025550142"})
     assert mentions.in_bad('{"customerName": "Zoë QUILL", "em'.encode())
     assert mentions.in_bad(b'"phone": 2025550142}')
+    assert mentions.in_bad('{"customerName": "Zoë  Quill"'.encode())
+    assert mentions.in_bad('{"customerName": "Zoë\u00a0Quill"'.encode())
+    assert mentions.in_bad('\ufeff{"customerName": "Zoë Quill"'.encode("utf-16-le"))
     assert not mentions.in_bad(b'"phone": 12025550142}')
     assert not mentions.in_bad('{"customerName": "Zoë Quill", "email": "namesake@example.com"'.encode())
     assert not mentions.in_bad('{"customerName": "Zoë Quillfeather"'.encode())
