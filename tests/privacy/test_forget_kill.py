@@ -5,6 +5,7 @@ And in no moment between has landing lost a line of anybody else.
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -189,7 +190,9 @@ def test_killed_at_random_times(world: World, victims: Victims) -> None:
     times = random.Random(5)
     states: list[str] = []
     longest = 0.6
-    for turn in range(50 if EVERY_STEP else 8):
+    turns = itertools.count()
+    # on a busy machine it takes more kills until one comes too late, for the bound grows with each that does not
+    while (turn := next(turns)) < (50 if EVERY_STEP else 8) or len(set(states)) < 2:
         world.reset()
         killed = victims.kill_after(times.uniform(0.02, longest), "forget", world.lake, EMAIL, 0, "-")
         # about half of the kills shall come too late: how long it takes depends on the machine
@@ -197,4 +200,3 @@ def test_killed_at_random_times(world: World, victims: Victims) -> None:
         states.append(world.finish(turn))
         assert killed or states[-1] == "new"
     world.assert_clean_in_the_end()
-    assert set(states) == {"old", "new"}
