@@ -14,6 +14,9 @@ nox.options.error_on_missing_interpreters = True
 GLUE_6 = "tests/parity/test_glue_6.py"
 """Wants an environment with the PySpark of Glue 6.0, which `nox -s parity-6.0` makes."""
 
+_WORKERS = str((os.cpu_count() or 1) + 1)
+"""Of pytest: one more than there are cores, for some tests wait on processes and time."""
+
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -43,7 +46,7 @@ def tests(session: nox.Session) -> None:
     """Run every test, in random order on all cores."""
     session.install("-e", ".[parity,aws]", *group("test"))
     # worksteal: the laws are one module, and take most of the time
-    args = ["-n", "auto", "--dist", "worksteal", f"--ignore={GLUE_6}", *session.posargs]
+    args = ["-n", _WORKERS, "--dist", "worksteal", f"--ignore={GLUE_6}", *session.posargs]
     session.run("pytest", *args, env={"HYPOTHESIS_PROFILE": "ci"})
 
 

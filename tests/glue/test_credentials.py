@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
 import sys
@@ -79,7 +80,12 @@ def test_half_of_the_credentials(ask: Callable[[], str], cloud: Cloud, monkeypat
     assert cloud.calls == []
 
 
-@pytest.mark.parametrize("code", ["ExpiredToken", "ExpiredTokenException", "RequestExpired"])
+EXPIRED = ("ExpiredToken", "ExpiredTokenException", "RequestExpired")
+REFUSED = ("UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidAccessKeyId")
+
+
+# each command and each code: all ask in one place, so not each command of each code
+@pytest.mark.parametrize(("ask", "code"), [*zip(COMMANDS, itertools.cycle(EXPIRED), strict=False)], indirect=["ask"])
 def test_expired_credentials(ask: Callable[[], str], cloud: Cloud, code: str) -> None:
     cloud.on(".*", refuse(code, f"The security token {SECRET_KEY} included in the request is expired"), times=None)
     err = ask()
@@ -87,9 +93,7 @@ def test_expired_credentials(ask: Callable[[], str], cloud: Cloud, code: str) ->
     assert "Fix: renew them, as with aws sso login" in err
 
 
-@pytest.mark.parametrize(
-    "code", ["UnrecognizedClientException", "InvalidClientTokenId", "SignatureDoesNotMatch", "InvalidAccessKeyId"]
-)
+@pytest.mark.parametrize(("ask", "code"), [*zip(COMMANDS, itertools.cycle(REFUSED), strict=False)], indirect=["ask"])
 def test_credentials_that_aws_does_not_accept(ask: Callable[[], str], cloud: Cloud, code: str) -> None:
     cloud.on(".*", refuse(code, "The security token included in the request is invalid.", 403), times=None)
     err = ask()
