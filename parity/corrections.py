@@ -6,10 +6,11 @@
 
 [outputs]                                  # a place that scripts write -> the table it is
 "s3://bucket/ml/" = "machine_learning_curated"
+"s3://bucket/customer/trusted_rejects/" = "none"
 
 [jobs]
 skip = ["old.py"]                          # not run
-order = ["first.py", "second.py"]          # run in this order, whatever they read
+order = ["first.py", "second.py"]          # run in this order, whatever they read, and all of them into one place
 
 [arguments]                                # of getResolvedOptions, for every script
 BUCKET = "my-bucket"
@@ -36,9 +37,12 @@ from stedi.errors import UsageError
 from stedi.settings import nearest
 from stedi.storage import faults
 
-__all__ = ["FILE", "Corrections", "load_corrections"]
+__all__ = ["FILE", "NO_TABLE", "Corrections", "load_corrections"]
 
 FILE = "parity.toml"
+
+NO_TABLE = "none"
+"""What [outputs] says of a place that is none of our tables."""
 
 _KNOWN = {
     "inputs": None,
@@ -86,7 +90,7 @@ def parse_corrections(file: Path, data: bytes) -> Corrections:
         _one_of(file, "tables.skip", name, TABLES)
     return Corrections(
         _places(file, raw, "inputs", [feed.name for feed in FEEDS]),
-        _places(file, raw, "outputs", [name for name, table in TABLES.items() if table.zone != "landing"]),
+        _places(file, raw, "outputs", [*(name for name, table in TABLES.items() if table.zone != "landing"), NO_TABLE]),
         {key: str(value) for key, value in raw.get("arguments", {}).items()},
         _names(file, raw, "jobs", "skip"),
         _names(file, raw, "jobs", "order"),

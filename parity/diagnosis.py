@@ -54,6 +54,7 @@ _TYPES: dict[str, str] = {
     "SyntaxError": "it does not parse, so nothing of it can run; Glue 5.1 is Python 3.11, Glue 6.0 is Python 3.13",
     "NotStarted": "the account has no capacity left (service quotas of Glue), or its connection's subnet no addresses",
     "ConcurrentRunsExceededException": "another run of the job went on",
+    "TwoWriters": "leave one out in parity.toml, [jobs] skip; where both are jobs, name both in [jobs] order",
     "LandingChanged": "landing data were changed while the jobs ran",
     "TimeoutError": "a loop without an end, or a join that multiplies rows; --timeout gives a job longer",
     "SparkEnded": "it needs more memory than Spark has here: --spark-memory gives it more, --master a cluster",

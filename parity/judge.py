@@ -14,7 +14,7 @@ from parity.jobs import Jobs
 from parity.outcome import Check, JobOutcome, SideOutcome
 from parity.personal import Hide, hider
 from parity.plan import Note
-from parity.verdict import TableVerdict, Verdict, failed, in_order, missing
+from parity.verdict import TableVerdict, Verdict, failed, in_order, missing, overall
 from parity.worker import JobError
 from stedi.contracts import FEEDS, TABLES, Column, Table
 from stedi.errors import StediError, UsageError
@@ -82,14 +82,22 @@ def mapping(jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
     """Return what the scripts' places are taken for: script, place, table; landing data first, "" for no script."""
     plan = jobs.plan
     found = [("", given.table or given.path, given.feed) for given in plan.given]
-    found += [(output.script, output.access.name or output.path, output.table or "?") for output in plan.outputs]
+    found += [
+        (output.script, output.access.name or output.path, output.table or ("?" if output.ours else "none"))
+        for output in plan.outputs
+    ]
     return tuple(found)
 
 
 def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
     """Return how every job ended, with those that could not even be tried."""
-    broken = [JobReport(script.name, jobs.plan.makes.get(script.name, ""), "not run") for script in jobs.plan.broken]
-    return [*made.jobs, *broken]
+    makes = jobs.plan.makes
+    broken = [JobReport(script.name, makes.get(script.name, ""), "not run") for script in jobs.plan.broken]
+    undecided = [
+        JobReport(name, makes.get(name, ""), "not run", error=JobError("TwoWriters", said, line=line))
+        for name, (line, said) in jobs.plan.undecided.items()
+    ]
+    return [*made.jobs, *broken, *undecided]
 
 
 def _hider(asked: ParityRun, reports: Iterable[JobReport], notes: Iterable[Note]) -> Hide:
@@ -99,17 +107,32 @@ def _hider(asked: ParityRun, reports: Iterable[JobReport], notes: Iterable[Note]
 
 
 def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, outcomes: Iterable[JobOutcome]) -> TableVerdict:
-    if name in made.tables:
-        return _compared(asked, name, asked.left, made, ("DuckDB", "Glue"))
-    of_it = [outcome for outcome in outcomes if outcome.table == name]
-    outcome = next((outcome for outcome in of_it if outcome.state != "succeeded"), None)
+    scripts = {output.script for output in jobs.plan.outputs if output.table == name}
+    of_it = [outcome for outcome in outcomes if outcome.table == name or outcome.name in scripts]
+    # one of several that make it counts, whatever the others made
+    outcome = next((outcome for outcome in of_it if outcome.failed), None)
     if outcome is not None:
-        where = f"{outcome.name}, line {outcome.line}" if outcome.line else outcome.name
-        return failed(name, f"{where}: {outcome.problem}", fix=outcome.likely)
+        return failed(name, f"{outcome.where}: {outcome.problem}", fix=outcome.likely)
+    if name in made.tables:
+        return _everywhere(asked, name, made)
     if of_it:
         return missing(name, "its job ended well, but wrote nothing there", fix="look at the job's log")
     fix = "say which output it is in parity.toml under [outputs], or leave it out under [tables]"
     return missing(name, "no script makes it", fix=fix)
+
+
+def _everywhere(asked: ParityRun, name: str, made: Made) -> TableVerdict:
+    """Compare a table in every place it was written to, and return the worst verdict, with the place it is of."""
+    found: list[TableVerdict] = []
+    places = made.places.get(name) or {"": made.tables[name]}
+    for place, data in places.items():
+        if data is None:
+            found.append(missing(name, f"its job wrote nothing in {place}", fix="look at the job's log"))
+            continue
+        verdict = _compared(asked, name, asked.left, replace(made, tables={name: data}), ("DuckDB", "Glue"))
+        said = (f"this is what was written in {place}",) if len(places) > 1 else ()
+        found.append(replace(verdict, notes=(*verdict.notes, *said)))
+    return next(verdict for verdict in found if verdict.verdict is overall(found))
 
 
 def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 
-from parity.corrections import Corrections
+from parity.corrections import NO_TABLE, Corrections
 from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal, zone_of
 from parity.plan import Given, Link, Located, Note, Output, Plan
 from parity.scripts import Access, Script, closed, is_open
@@ -59,6 +59,8 @@ class _Planner:
         self.corrections = corrections
         self.notes: list[Note] = []
         self.skipped: dict[str, str] = {}
+        self.undecided: dict[str, tuple[int, str]] = {}
+        self.untried: dict[str, str] = {}
         self.given: dict[str, Given] = {}
         self.located: dict[str, Located] = {}
         self.outputs: list[Output] = []
@@ -74,7 +76,7 @@ class _Planner:
         self._twins()
         self._links()
         jobs = self._order()
-        makes = {output.script: output.table for output in self.outputs if output.table}
+        makes = self.untried | {output.script: output.table for output in self.outputs if output.table}
         for script in broken:
             table = self._by_script(script)
             makes |= {script.name: table} if table else {}
@@ -88,6 +90,7 @@ class _Planner:
             self.skipped,
             tuple(broken),
             makes,
+            self.undecided,
         )
 
     # which scripts are jobs
@@ -140,7 +143,9 @@ class _Planner:
                 path = _lies(access.path) if access.path else self._place(access.table)
                 if access.path and access.table:
                     self.places.setdefault(access.table, path)
-                self.outputs.append(Output(name, access, path, self._table_of(script, access)))
+                table = self._table_of(script, access)
+                found = Output(name, access, path, "" if table == NO_TABLE else table, table != NO_TABLE)
+                self.outputs.append(found)
         for output in self.outputs:
             if output.access.table and not output.access.path:
                 form = self.formats.get(output.access.table, "json")
@@ -191,31 +196,33 @@ class _Planner:
         )
 
     def _ties(self) -> None:
-        """Of several scripts that write one place keep one: the second would add its rows to those of the first."""
-        writers: dict[str, list[str]] = {}
+        """Of several scripts that write one place run one, and leave the choice to parity.toml: on AWS all add rows."""
+        writers: dict[str, dict[str, Output]] = {}
         for output in self.outputs:
-            if output.script not in writers.setdefault(output.path, []):
-                writers[output.path].append(output.script)
-        for path, names in writers.items():
-            left = [name for name in names if name not in self.skipped]
-            if len(left) > 1:
-                first, *others = sorted(left, key=lambda name: (self._is_named_for(name, path), len(name), name))
+            writers.setdefault(output.path, {}).setdefault(output.script, output)
+        for path, found in writers.items():
+            names = [name for name in found if name not in self.undecided]
+            if len(names) > 1 and not set(names) <= set(self.corrections.order):
+                first, *others = sorted(names, key=lambda name: (self._is_named_for(name, path), len(name), name))
                 for other in others:
-                    self.skipped[other] = f"it writes {path}, as {first} does; choose in parity.toml: [jobs] skip"
-                    self.notes.append(Note(other, 0, f"not run: {self.skipped[other]}"))
-        self.outputs = [output for output in self.outputs if output.script not in self.skipped]
-        self.scripts = {name: script for name, script in self.scripts.items() if name not in self.skipped}
+                    line = found[other].access.line
+                    said = f"writes {path}, as {first} does in line {found[first].access.line}: on AWS both add rows"
+                    self.undecided[other] = line, f"it {said}"
+                    self.notes.append(
+                        Note(other, line, f"{said}; not run: choose in parity.toml, [jobs] skip or order")
+                    )
+        self.untried = {o.script: o.table for o in self.outputs if o.script in self.undecided and o.table}
+        self.outputs = [output for output in self.outputs if output.script not in self.undecided]
+        self.scripts = {name: script for name, script in self.scripts.items() if name not in self.undecided}
 
     def _twins(self) -> None:
-        """Say where several scripts make one table, at different places: only one of them is compared."""
+        """Say where one table is written to several places: each is compared."""
         first: dict[str, Output] = {}
         for output in self.outputs:
             known = first.setdefault(output.table, output)
-            if output.table and known.script != output.script:
-                said = f"writes {output.table} elsewhere than {known.script}, whose table is compared"
-                self.notes.append(
-                    Note(output.script, output.access.line, f"{said}; choose in parity.toml: [jobs] skip")
-                )
+            if output.table and known.path != output.path:
+                said = f"writes {output.table} that is also written in {known.where}: each is compared"
+                self.notes.append(Note(output.script, output.access.line, said))
 
     def _is_named_for(self, name: str, path: str) -> int:
         """Return how a script is named for what lies at a path: 0 as our own job, 1 for its table, 2 not at all."""

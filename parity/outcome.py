@@ -28,6 +28,16 @@ class JobOutcome:
     line: int | None = None
     log: str = ""
 
+    @property
+    def failed(self) -> bool:
+        """Whether the job did not do its work."""
+        return self.state != "succeeded"
+
+    @property
+    def where(self) -> str:
+        """The script, with the line that is to blame where one is known."""
+        return f"{self.name}, line {self.line}" if self.line else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class Check:
@@ -53,11 +63,18 @@ class SideOutcome:
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
+    @property
+    def stray(self) -> tuple[JobOutcome, ...]:
+        """The jobs that failed and that no verdict speaks of: they make no table that is compared."""
+        told = {verdict.table for verdict in self.tables}
+        return tuple(job for job in self.jobs if job.failed and job.table not in told)
+
     def verdict(self, allowed: Mapping[str, Known]) -> Verdict:
-        """Return the worst verdict of all that was compared, apart from known differences."""
+        """Return the worst verdict of all that was compared, apart from known differences, and of jobs that failed."""
         unknown = [verdict for verdict in self.tables if verdict.same or verdict.table not in allowed]
         tables = overall(unknown) if unknown or not self.tables else Verdict.SAME
         others = [overall([v]) for v in self.quarantine] + [check.verdict for check in self.ledger]
+        others += [Verdict.FAILED for _ in self.stray]
         ranked = (Verdict.FAILED, Verdict.MISSING, Verdict.DIFFERENT)
         return next((worst for worst in ranked if worst in (tables, *others)), Verdict.SAME)
 

@@ -46,12 +46,21 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a script writes: the place it lies at, and the table of ours it is by its names."""
+    """What a script writes: the place it lies at, and the table of ours it is by its names.
+
+    `ours` is false where parity.toml says that it is none of our tables, whatever its names and columns are.
+    """
 
     script: str
     access: Access
     path: str
     table: str = ""
+    ours: bool = True
+
+    @property
+    def where(self) -> str:
+        """The script and its line, and the place as the script names it."""
+        return f"{self.access.name or self.path} by {self.script}, line {self.access.line}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,8 @@ class Plan:
     """What will be run, in order, and what was decided on the way.
 
     `skipped` says why a script is none of the jobs, `makes` which table a script is for by its name and its outputs.
+    `undecided` are scripts that write where another one does, by line and what is said of it: they are not run, and
+    fail the run until parity.toml chooses.
     """
 
     jobs: tuple[Script, ...] = ()
@@ -81,6 +92,7 @@ class Plan:
     skipped: Mapping[str, str] = field(default_factory=dict)
     broken: tuple[Script, ...] = ()
     makes: Mapping[str, str] = field(default_factory=dict)
+    undecided: Mapping[str, tuple[int, str]] = field(default_factory=dict)
 
     @property
     def missing(self) -> tuple[Link, ...]:

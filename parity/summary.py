@@ -9,11 +9,13 @@ from typing import Any
 
 from parity.outcome import Outcome, SideOutcome
 from parity.report import Report
-from parity.verdict import TableVerdict, Verdict
+from parity.verdict import TableVerdict, Verdict, failed
 
 __all__ = ["report_of"]
 
 LEFT = "DuckDB"
+
+_NO_JOB = "correct it, or leave it out in parity.toml: [jobs] skip"
 
 
 def report_of(outcome: Outcome, reproducer: str = "") -> Report:
@@ -37,8 +39,9 @@ def report_of(outcome: Outcome, reproducer: str = "") -> Report:
 
 
 def _others(outcome: Outcome) -> list[TableVerdict]:
-    """Return verdicts on what is no table and not the same: quarantine, ledger, two Glues, known differences."""
-    found: dict[str, TableVerdict] = {}
+    """Return verdicts on what is no table and not the same: jobs, quarantine, ledger, two Glues, known differences."""
+    stray = [job for side in outcome.sides for job in side.stray]
+    found = {job.name: failed(job.name, f"{job.where}: {job.problem}", fix=job.likely or _NO_JOB) for job in stray}
     for side in outcome.sides:
         for verdict in side.quarantine:
             if not verdict.same:

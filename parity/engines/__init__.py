@@ -42,13 +42,15 @@ class JobReport:
 class Made:
     """What a side made: where each table and each feed's quarantine lies, as `compare` reads them.
 
-    A table that is not in `tables` was not made. `landing` gives each feed's good rows, which causes are found by;
+    A table that is not in `tables` was not made; where scripts wrote it, `places` holds the data of each place, by
+    script, line and name, None where nothing is. `landing` gives each feed's good rows, which causes are found by;
     `ledger` is the lines, kept, dropped and quarantined of a feed as the left side has them, `counted` its lines and
     rows as the log of a job has. `texts` are the scripts that made it, where they are not those of the run's jobs, and
     `seconds` says what took how long.
     """
 
     tables: dict[str, Any] = field(default_factory=dict)
+    places: dict[str, dict[str, Any]] = field(default_factory=dict)
     quarantine: dict[str, Any] = field(default_factory=dict)
     landing: Callable[[], Mapping[str, Any]] = dict
     ledger: dict[str, tuple[int, int, int, int]] = field(default_factory=dict)

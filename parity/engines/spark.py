@@ -223,14 +223,19 @@ class Spark:
     def _take_outputs(self, made: Made) -> None:
         """Find the outputs, and what those are of which names say nothing by their columns."""
         good = {job.name for job in made.jobs if job.ok}
-        found = [(output, self._files(output.path)) for output in self._jobs.plan.outputs if output.script in good]
+        # scripts may write one place several times, as one table
+        outputs = [output for output in self._jobs.plan.outputs if output.script in good]
+        places = {(output.path, output.table): output for output in reversed(outputs)}
+        found = [(output, self._files(output.path)) for output in reversed(places.values())]
         for output, files in found:
-            if output.table and files:
-                made.tables.setdefault(
-                    output.table, [file for file in files if file.stat().st_size] or _no_rows(output.table)
-                )
+            if output.table:
+                data = [file for file in files if file.stat().st_size] or _no_rows(output.table) if files else None
+                made.places.setdefault(output.table, {})[output.where] = data
+                if files:
+                    made.tables.setdefault(output.table, data)
         for output, files in found:
-            if not output.table and files:
+            named = any(path == output.path and table for path, table in places)
+            if output.ours and not output.table and not named and files:
                 table = meant_by_columns(columns_of(files), made.tables)
                 if table:
                     made.tables[table] = files

@@ -16,6 +16,7 @@ import studio
 from parity.engines.spark import Spark
 from parity.outcome import Outcome, SideOutcome
 from parity.run import ParityRun, run
+from parity.summary import report_of
 from parity.verdict import Cause, TableVerdict, Verdict
 from parity.worker import Worker
 from stedi.contracts import TABLES
@@ -355,6 +356,41 @@ def test_the_root_of_a_bucket_is_written_and_read_as_any_folder(parity: Run) -> 
         {name: RIGHT[name].replace(f"{ROOT}/customer/trusted/", "s3://customer-trusted/") for name in names}
     )
     assert [verdict.verdict for verdict in side_of(outcome).tables[:2]] == [Verdict.SAME, Verdict.SAME]
+
+
+def test_each_place_of_a_table_is_compared_and_each_job_counts(parity: Run) -> None:
+    """A right table is no excuse for a wrong one elsewhere, nor for a job that fails and makes none of ours."""
+    name = "customer_landing_to_trusted.py"
+    old = studio.sink("Old", "Landing", "s3://old-lake/customer/trusted/")
+    outcome = parity(
+        {
+            name: RIGHT[name].replace(studio.TAIL, old + studio.TAIL),
+            "numbers.py": studio.script("1 / 0\n", studio.write("Numbers", "None", f"{ROOT}/html/")),
+        }
+    )
+    verdict = verdict_of(outcome, "customer_trusted")
+    assert verdict.cause is Cause.MISSING_CONSENT_FILTER
+    line = studio.line_of(RIGHT[name].replace(studio.TAIL, old), "s3://old-lake")
+    assert f"this is what was written in s3://old-lake/customer/trusted/ by {name}, line {line}" in verdict.notes
+    assert outcome.exit_code == 2
+    [stray] = [verdict for verdict in report_of(outcome).verdicts if verdict.table == "numbers.py"]
+    assert stray.problem.startswith("numbers.py, line")
+    assert "[jobs] skip" in stray.fix
+
+
+def test_two_scripts_for_one_place_pass_only_when_somebody_chooses(parity: Run) -> None:
+    name = "customer_landing_to_trusted.py"
+    scripts = {name: RIGHT[name], "previous.py": RIGHT[name]}
+    line = studio.line_of(RIGHT[name], "getSink(")
+    verdict = verdict_of(parity(scripts), "customer_trusted")
+    assert verdict.verdict is Verdict.FAILED
+    assert verdict.problem.startswith(f"previous.py, line {line}: TwoWriters: it writes {ROOT}/customer/trusted")
+    assert f"as {name} does in line {line}" in verdict.problem
+    assert "[jobs] skip" in verdict.fix
+    verdict = verdict_of(parity(scripts, parity_toml='[jobs]\nskip = ["previous.py"]'), "customer_trusted")
+    assert verdict.verdict is Verdict.SAME
+    both = f'[jobs]\norder = ["previous.py", "{name}"]'
+    assert verdict_of(parity(scripts, parity_toml=both), "customer_trusted").cause is Cause.FAN_OUT
 
 
 def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:

@@ -272,21 +272,41 @@ def test_a_script_that_reads_what_it_writes_is_said(tmp_path: Path) -> None:
     assert [problem for _, problem in said(plan, "a.py")] == ["reads s3://b/x/, which it writes itself"]
 
 
-def test_of_two_scripts_for_one_place_the_one_named_for_it_runs(tmp_path: Path) -> None:
+def test_of_two_scripts_for_one_place_the_one_named_for_it_runs_until_somebody_chooses(tmp_path: Path) -> None:
     scripts = studio.jobs()
-    again = scripts["customer_landing_to_trusted.py"]
-    plan = jobs_of(tmp_path, scripts | {"aaa_old.py": again, "Customer Trusted.py": again}).plan
+    name = "customer_landing_to_trusted.py"
+    twins = {"aaa_old.py": scripts[name], "Customer Trusted.py": scripts[name]}
+    plan = jobs_of(tmp_path, scripts | twins).plan
     assert names(plan) == ORDER
-    assert all("customer_landing_to_trusted.py does" in plan.skipped[name] for name in plan.skipped)
+    line = studio.line_of(scripts[name], "getSink(")
+    says = f"writes s3://stedi-lake-house/customer/trusted, as {name} does in line {line}: on AWS both add rows"
+    assert plan.undecided == dict.fromkeys(twins, (line, f"it {says}"))
+    assert plan.makes["aaa_old.py"] == "customer_trusted"
+    assert plan.skipped == {}
+    for twin in twins:
+        assert said(plan, twin) == [(line, f"{says}; not run: choose in parity.toml, [jobs] skip or order")]
+    chosen = jobs_of(
+        tmp_path, {}, parity_toml=f'[jobs]\nskip = ["aaa_old.py"]\norder = ["Customer Trusted.py", "{name}"]'
+    )
+    assert names(chosen.plan) == ["Customer Trusted.py", *ORDER]
+    assert chosen.plan.undecided == {}
 
 
-def test_two_scripts_for_one_table_at_two_places_are_said(tmp_path: Path) -> None:
+def test_one_table_at_two_places_is_said_and_a_place_may_be_none(tmp_path: Path) -> None:
     name = "customer_landing_to_trusted.py"
     text = studio.jobs()[name]
-    plan = jobs_of(tmp_path, {name: text, "previous.py": text.replace("s3://stedi-lake-house", "s3://old-lake")}).plan
+    again = text.replace("s3://stedi-lake-house", "s3://old-lake")
+    rejects = studio.write("Rejects", "CustomerLanding_node1", "s3://old-lake/customer/trusted_rejects/")
+    text = text.replace(studio.TAIL, rejects + studio.TAIL)
+    plan = jobs_of(tmp_path, {name: text, "previous.py": again}).plan
     line = studio.line_of(text, "getSink(")
-    says = f"writes customer_trusted elsewhere than {name}, whose table is compared; choose in parity.toml: [jobs] skip"
-    assert said(plan, "previous.py") == [(line, says)]
+    known = f"s3://old-lake/customer/trusted_rejects/ by {name}, line {studio.line_of(text, 'trusted_rejects')}"
+    says = (line, f"writes customer_trusted that is also written in {known}: each is compared")
+    assert said(plan, name) == said(plan, "previous.py") == [says]
+    toml = '[outputs]\n"s3://old-lake/customer/trusted_rejects/" = "none"\n[jobs]\nskip = ["previous.py"]'
+    plan = jobs_of(tmp_path, {}, parity_toml=toml).plan
+    assert said(plan, name) == []
+    assert [(output.table, output.ours) for output in plan.outputs] == [("", False), ("customer_trusted", True)]
 
 
 def test_a_read_of_the_whole_bucket_comes_after_all_that_write_in_it(tmp_path: Path) -> None:
