@@ -20,6 +20,7 @@ from typing import Any
 
 from parity_runtime import guard, notes, sql
 from parity_runtime.buckets import Buckets
+from parity_runtime.unsupported import UnsupportedGlueCallError
 
 __all__ = ["run"]
 
@@ -61,8 +62,22 @@ def _execute(script: Path, arguments: list[str]) -> dict[str, Any] | None:
     except BaseException as error:  # noqa: BLE001 - whatever it was, it is the job's result
         with contextlib.suppress(OSError, ValueError, AttributeError):  # it has printed all it may, or closed stderr
             traceback.print_exc()
-        return _error(error, script)
+        return _error(_refusal(error), script)
     return None
+
+
+def _refusal(error: BaseException) -> BaseException:
+    """Return what refuses a name by itself, where a script took it for one that `awsglue.transforms import *` gives."""
+    if isinstance(error, NameError) and error.name:
+        import awsglue.transforms
+
+        try:
+            getattr(awsglue.transforms, error.name)
+        except UnsupportedGlueCallError as refusal:
+            return refusal.with_traceback(error.__traceback__)
+        except AttributeError:
+            pass
+    return error
 
 
 def _finish() -> None:

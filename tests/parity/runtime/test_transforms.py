@@ -50,6 +50,15 @@ def test_join_keeps_the_right_hand_name_with_a_dot(printed: Printed, job: Job) -
     ]
 
 
+def test_a_name_that_awsglue_has_not_is_refused_with_what_does_it(job: Job) -> None:
+    result = job(_body("# all names are there\nDropDuplicates.apply(frame=left)"))
+    assert result.error is not None
+    assert result.error.type == "UnsupportedGlueCallError"
+    assert "DropDuplicates" in result.error.message
+    assert "toDF().dropDuplicates()" in result.error.message
+    assert result.error.line is not None
+
+
 def test_a_key_in_another_case_matches_nothing_and_is_named(printed: Printed, job: Job) -> None:
     body = _body("""
     joined = Join.apply(frame1=left, frame2=right, keys1=["Key"], keys2=["key"])

@@ -385,5 +385,8 @@ def describe_transform(name: str) -> str:
 
 def __getattr__(name: str) -> NoReturn:
     if name == "DropDuplicates":
-        unsupported("awsglue.transforms.DropDuplicates", "use frame.toDF().dropDuplicates() and DynamicFrame.fromDF")
+        unsupported(
+            "awsglue.transforms.DropDuplicates",
+            "AWS's library has none either; use DynamicFrame.fromDF(frame.toDF().dropDuplicates(), glueContext, name)",
+        )
     raise AttributeError(f"module 'awsglue.transforms' has no attribute {name!r}")
