@@ -11,7 +11,7 @@ from parity_runtime.collection import DynamicFrameCollection
 from parity_runtime.content import Content
 from parity_runtime.doors import DynamicFrameReader, DynamicFrameWriter
 from parity_runtime.notes import at_end, note, script_line
-from parity_runtime.records import filtered, mapped, records
+from parity_runtime.records import counted, filtered, mapped, records
 from parity_runtime.unsupported import unsupported
 from pyspark.sql import DataFrame
 from pyspark.sql import types as spark
@@ -399,7 +399,7 @@ def _say_exceptions(what: str, counts: Any, *, swallowed: bool) -> None:
     line = script_line()
 
     def say() -> None:
-        for name, count in sorted(counts.value.items()):
+        for name, count in sorted(counted(counts).items()):
             out = swallowed and name in ("KeyError", "ValueError", "TypeError")
             became = "the records are counted out" if out else "the records became error records"
             note("error records", f"{what}: the function raised {name} {count} times; {became}", line=line)

@@ -7,6 +7,7 @@ from typing import Any
 
 from awsglue import gluetypes as glue
 from awsglue.gluetypes import DynamicRecord
+from pyspark import TaskContext
 from pyspark.accumulators import Accumulator, AccumulatorParam
 from pyspark.sql import Row
 from pyspark.sql import functions as F
@@ -16,7 +17,7 @@ from parity_runtime.content import Content, FieldOf, new_name
 from parity_runtime.inference import Shape, merge_shapes, type_of
 from parity_runtime.types import spark_type
 
-__all__ = ["Counts", "filtered", "mapped", "records"]
+__all__ = ["Counts", "counted", "filtered", "mapped", "records"]
 
 _KEPT, _DROPPED = "", None
 _SWALLOWED = (KeyError, ValueError, TypeError)
@@ -25,16 +26,39 @@ _SWALLOWED = (KeyError, ValueError, TypeError)
 _Plan = tuple[tuple[str, int, str, int | None, str | None], ...]
 
 
-class Counts(AccumulatorParam[dict[str, int]]):
-    """Counts by name, added up over all tasks; a task that is run again counts again."""
+_Counted = dict[tuple[int, int, int, str], int]
 
-    def zero(self, value: dict[str, int]) -> dict[str, int]:
+
+class Counts(AccumulatorParam[_Counted]):
+    """Counts by stage, partition, attempt and name: each action of a script calls its function anew."""
+
+    def zero(self, value: _Counted) -> _Counted:
         return {}
 
-    def addInPlace(self, value1: dict[str, int], value2: dict[str, int]) -> dict[str, int]:
-        for name, count in value2.items():
-            value1[name] = value1.get(name, 0) + count
+    def addInPlace(self, value1: _Counted, value2: _Counted) -> _Counted:
+        for key, count in value2.items():
+            value1[key] = value1.get(key, 0) + count
         return value1
+
+
+def counted(counts: Accumulator[_Counted]) -> dict[str, int]:
+    """Return the counts by name of the frame once through: those of the stage that saw most of it."""
+    tasks: dict[tuple[int, int, str], int] = {}
+    for (stage, partition, _, name), count in counts.value.items():
+        tasks[stage, partition, name] = max(count, tasks.get((stage, partition, name), 0))
+    stages: dict[tuple[int, str], int] = {}
+    for (stage, _, name), count in tasks.items():
+        stages[stage, name] = stages.get((stage, name), 0) + count
+    found: dict[str, int] = {}
+    for (_, name), count in stages.items():
+        found[name] = max(count, found.get(name, 0))
+    return found
+
+
+def _key(error: Exception) -> tuple[int, int, int, str]:
+    task = TaskContext.get()
+    assert task is not None
+    return task.stageId(), task.partitionId(), task.taskAttemptId(), type(error).__name__
 
 
 def _plan(content: Content) -> tuple[list[str], _Plan]:
@@ -84,7 +108,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def filtered(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content, Accumulator[dict[str, int]]]:
+def filtered(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content, Accumulator[_Counted]]:
     """Keep the records for which `f` is true.
 
     A record is counted out when `f` raises KeyError, ValueError or TypeError; on any other exception it becomes an
@@ -97,10 +121,10 @@ def filtered(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Conte
         try:
             return _KEPT if f(_record(row, plan)) else _DROPPED
         except _SWALLOWED as error:
-            counts.add({type(error).__name__: 1})
+            counts.add({_key(error): 1})
             return _DROPPED
         except Exception as error:  # noqa: BLE001 - whatever the script's function raises
-            counts.add({type(error).__name__: 1})
+            counts.add({_key(error): 1})
             return f"{type(error).__name__}: {error}"
 
     verdict = new_name()
@@ -113,7 +137,7 @@ def filtered(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Conte
     return Content(kept.df, content.fields, (*content.errors, errors), content.differs), counts
 
 
-def mapped(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content, Accumulator[dict[str, int]]]:
+def mapped(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content, Accumulator[_Counted]]:
     """Replace each record by what `f` makes of it; its fields are found in the results, as those of JSON are.
 
     A record for which `f` raises, or returns nothing, becomes an error record.
@@ -125,7 +149,7 @@ def mapped(content: Content, f: Callable[[DynamicRecord], Any]) -> tuple[Content
         try:
             result = glue._revert_to_dict(f(_record(row, plan)))
         except Exception as error:  # noqa: BLE001 - whatever the script's function raises
-            counts.add({type(error).__name__: 1})
+            counts.add({_key(error): 1})
             return f"{type(error).__name__}: {error}", None
         return ("", result) if result else ("the function returned nothing", None)
 
@@ -177,7 +201,7 @@ def _fitted(value: Any, found: glue.DataType) -> Any:
     return value
 
 
-def _counts(content: Content) -> Accumulator[dict[str, int]]:
+def _counts(content: Content) -> Accumulator[_Counted]:
     return content.df.sparkSession.sparkContext.accumulator({}, Counts())
 
 

@@ -101,7 +101,13 @@ def test_other_exceptions_make_error_records(put: Put, printed: Printed, job: Ca
         [["ZeroDivisionError: division by zero", "b"]],
         "1 error records, 0 allowed",
     ]
-    result = job(_body("Filter.apply(frame=frame, f=lambda row: row['agreed'] > 0).count()"))
+    several = """
+    kept = Filter.apply(frame=frame.repartition(3), f=lambda row: row["agreed"] > 0)
+    kept.count()
+    kept.toDF().show()
+    kept.toDF().groupBy("name").count().collect()
+    """
+    result = job(_body(several))  # whatever looks at the frame
     said = {(note.kind, note.message) for note in result.notes}
     assert ("error records", "Filter: the function raised KeyError 1 times; the records are counted out") in said
     assert ("error records", "Filter: the function raised TypeError 1 times; the records are counted out") in said
