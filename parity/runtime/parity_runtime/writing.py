@@ -10,7 +10,7 @@ from pyspark.sql import Column, Observation
 from pyspark.sql import functions as F
 
 from parity_runtime.catalog import Catalog, CatalogTable
-from parity_runtime.content import Content, case_sensitive
+from parity_runtime.content import Content, case_sensitive, unquoted
 from parity_runtime.notes import note
 from parity_runtime.settings import current
 from parity_runtime.unsupported import unsupported
@@ -38,7 +38,7 @@ def write(
     if not content.fields:
         note("written", f"{path}: nothing was written, the frame has no fields")
         return
-    keys = [_partition(content, key) for key in partitions]
+    keys = {_partition(content, key): unquoted(key) for key in partitions}
     with case_sensitive(session):
         df = content.df
         observed = None
@@ -46,13 +46,13 @@ def write(
             observed = Observation()
             sums = [F.sum(F.col(column).cast("long")).alias(column) for column, _ in content.differs]
             df = df.observe(observed, F.count(F.lit(1)).alias("rows"), *sums)
-        df = df.select(*(_column(field, kind).alias(field.name) for field in content.fields))
+        df = df.select(*(_column(field, kind).alias(keys.get(field.name, field.name)) for field in content.fields))
         if current().empty_write == "nothing" and df.isEmpty():
             note("written", f"{path}: nothing was written, the frame has no records")
             return
         writer = df.write.mode("append")
         if keys:
-            writer = writer.partitionBy(*keys)
+            writer = writer.partitionBy(*keys.values())
         for name, value in _options(kind, options or {}, compression).items():
             writer = writer.option(name, value)
         writer.format(kind).save(path)
@@ -62,10 +62,15 @@ def write(
 
 
 def _partition(content: Content, key: str) -> str:
-    field = content.resolve(key, "partitionKeys")
-    if field is None:
-        raise ValueError(f"partitionKeys: there is no field {key}")
-    return field.name
+    """Return the field that a key names, in any case, as Spark's partitionBy finds it; the folders have the key's."""
+    names = [field.name for field in content.fields]
+    alike = [name for name in names if name.lower() == unquoted(key).lower()]
+    if len(alike) > 1 and unquoted(key) in alike:
+        return unquoted(key)
+    if len(alike) != 1:
+        has = f"{' and '.join(alike)} are both" if alike else f"it has {', '.join(names)}, none is"
+        raise ValueError(f"partitionKeys: {has} {key}; name one field of the frame")
+    return alike[0]
 
 
 def _column(field: Any, kind: str) -> Column:
@@ -114,6 +119,7 @@ def _say_differences(content: Content, observed: Observation) -> None:
 
 def register(database: str, table: str, content: Content, path: str, form: str, partitions: Sequence[str]) -> None:
     """Put a written table into the run's catalog, with lower-case names, for the jobs that come."""
-    names = tuple(field.name.lower() for field in content.fields if field.name not in partitions)
-    entry = CatalogTable(path, _FORMATS[form], names, tuple(key.lower() for key in partitions))
+    keys = tuple(unquoted(key).lower() for key in partitions)
+    names = tuple(field.name.lower() for field in content.fields if field.name.lower() not in keys)
+    entry = CatalogTable(path, _FORMATS[form], names, keys)
     Catalog.of_run().put(database, table, entry)

@@ -66,6 +66,20 @@ def test_keys_of_partitions_become_folders(worker: Worker, printed: Printed, row
     assert rows(OUT) == [{"Age": 1}, {"Score": 2.5}]
 
 
+def test_keys_of_partitions_are_found_in_any_case(worker: Worker, printed: Printed, rows: Rows) -> None:
+    body = """
+    write(people, partitionKeys=["name", "`Age`"])
+    both = people.toDF().selectExpr("Name as a", "Name as b")
+    try:
+        write(DynamicFrame.fromDF(both, glueContext, "both"), partitionKeys=["c"])
+    except ValueError as error:
+        show(str(error))
+    """
+    assert printed(_body(body)) == "partitionKeys: it has a, b, none is c; name one field of the frame"
+    assert sorted(path.name for path in worker.local(OUT).iterdir() if path.is_dir()) == ["name=a", "name=b"]
+    assert rows(OUT) == [{"Score": 2.5}, {}]
+
+
 def test_a_sink_makes_its_table_known_to_the_next_job(job: Job, printed: Printed) -> None:
     body = """
     s = sink(compression="snappy")
