@@ -67,7 +67,7 @@ class _Planner:
         self.links: list[Link] = []
         self.after: dict[str, set[str]] = {}
         self.places = {table.table: _lies(table.location) for table in ddl if table.location}
-        self.formats = {table.table: table.format for table in ddl}
+        self.declared = {table.table: table for table in ddl}
 
     def plan(self) -> Plan:
         broken = self._choose()
@@ -148,8 +148,11 @@ class _Planner:
                 self.outputs.append(found)
         for output in self.outputs:
             if output.access.table and not output.access.path:
-                form = self.formats.get(output.access.table, "json")
-                self.located[output.access.table] = Located(output.access.table, output.path, form)
+                known = self.declared.get(output.access.table, Declared("", "", "json", (), 0))
+                schema = ", ".join(f"`{name}` {kind}" for name, kind in known.columns)
+                self.located[output.access.table] = Located(
+                    known.table or output.access.table, output.path, known.format, schema=schema
+                )
 
     def _place(self, table: str) -> str:
         """Return where a table of the catalog lies, as far as it is known."""
@@ -159,7 +162,8 @@ class _Planner:
             found = sorted({path for name, path in self.places.items() if name.endswith(f".{table}")})
             if len(found) == 1:
                 return found[0]
-        return f"s3://{CATALOG_BUCKET}/{table.replace('.', '/')}"
+        # as Spark lays out its warehouse
+        return f"s3://{CATALOG_BUCKET}/{table.removeprefix('default.').replace('.', '.db/')}"
 
     def _table_of(self, script: Script, access: Access) -> str:
         """Return which table an output is, by what parity.toml, its path, its catalog name and its script say."""

@@ -36,12 +36,16 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """A table of the catalog that no script creates: where it lies and, for landing tables, the feed it is."""
+    """A table of the catalog that no script creates: where it lies and, for landing tables, the feed it is.
+
+    `schema` is its columns as SQL lists them, where a DDL file declares them.
+    """
 
     table: str
     path: str
     format: str
     feed: str = ""
+    schema: str = ""
 
 
 @dataclass(frozen=True, slots=True)

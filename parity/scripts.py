@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.interpret import Interpreter
+from parity.sqltext import plain_name, tables_of, used_database
 from parity.values import UNKNOWN, Call, Unknown
 
 __all__ = ["Access", "Script", "Step", "closed", "is_open", "read_script"]
@@ -169,11 +170,12 @@ class _Finder:
     asked: list[str] = field(default_factory=list)
     notes: list[tuple[int, str]] = field(default_factory=list)
     views: set[str] = field(default_factory=set)
-    queries: list[tuple[int, str]] = field(default_factory=list)
+    queries: list[tuple[int, str, str]] = field(default_factory=list)
+    database: str = ""
 
     def script(self) -> Script:
-        for line, query in self.queries:
-            self._query(line, query)
+        for line, query, database in self.queries:
+            self._query(line, query, database)
         sinks = [Access(s.line, s.path, s.table, s.format, s.written) for s in self.sinks]
         for sink in self.sinks:
             if not sink.written:
@@ -263,7 +265,7 @@ class _Finder:
                 pass
         return sink
 
-    def _spark(self, call: Call) -> Any:  # noqa: C901 - one case a call
+    def _spark(self, call: Call) -> Any:  # noqa: C901, PLR0912 - one case a call
         """Note what plain Spark reads and writes."""
         of = call.receiver
         match call.name:
@@ -272,7 +274,10 @@ class _Finder:
             case "sql" if isinstance(of, Unknown):
                 query = call.argument("sqlQuery", 0)
                 if isinstance(query, str):
-                    self.queries.append((call.line, query))
+                    self.database = used_database(query) or self.database
+                    self.queries.append((call.line, query, self.database))
+            case "setCurrentDatabase" if isinstance(of, Unknown):
+                self.database = _text(call.argument("dbName", 0)).lower()
             case "table" if isinstance(of, Unknown | _Source):
                 self._names_table(call, self.reads)
             case "saveAsTable" | "insertInto" if isinstance(of, _Target):
@@ -298,7 +303,9 @@ class _Finder:
 
     def _names_table(self, call: Call, into: list[Access], path: str = "") -> None:
         table = call.argument("tableName", 0, call.argument("name"))
-        into.append(Access(call.line, path, _text(table).replace("`", "").lower()))
+        name = plain_name(_text(table))
+        if name not in self.views or into is self.writes:
+            into.append(Access(call.line, path, _within(self.database, name)))
 
     def _reads(self, line: int, path: Any, form: Any) -> None:
         self.reads.append(Access(line, _text(path), format=form if isinstance(form, str) else ""))
@@ -306,12 +313,15 @@ class _Finder:
     def _writes(self, line: int, path: Any, form: Any) -> None:
         self.writes.append(Access(line, _text(path), format=form if isinstance(form, str) else ""))
 
-    def _query(self, line: int, query: str) -> None:
-        from parity.sqltext import tables_of
-
+    def _query(self, line: int, query: str, database: str) -> None:
         read, written = tables_of(query)
-        self.reads += [Access(line, table=table) for table in read if table not in self.views]
-        self.writes += [Access(line, table=table) for table in written if table not in self.views]
+        for names, into in ((read, self.reads), (written, self.writes)):
+            into += [Access(line, table=_within(database, name)) for name in names if name not in self.views]
+
+
+def _within(database: str, table: str) -> str:
+    """Return a name with the database that a script uses, where it names none itself."""
+    return f"{database}.{table}" if database and "." not in table else table
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

@@ -7,13 +7,15 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Declared", "declared", "tables_of"]
+__all__ = ["Declared", "declared", "plain_name", "tables_of", "used_database"]
 
-_NAMED = re.compile(r"\b(?:from|join)\s+([`\w]+(?:\.[`\w]+)?)", re.IGNORECASE)
+_NAMED = re.compile(r"\b(?:from|join)\s+([`\w]+(?:\.[`\w]+){0,2})", re.IGNORECASE)
 _CREATE = re.compile(
     r"create\s+external\s+table\s+(?:if\s+not\s+exists\s+)?([`\"\w]+(?:\.[`\"\w-]+)?)(.*?)(?=create\s+external\s+table|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
+_CATALOG = re.compile(r"^(?:spark_catalog|awsdatacatalog)\.(?=.*\.)")
+_USE = re.compile(r"\s*use\s+(?:database\s+|schema\s+)?(?:`?spark_catalog`?\.)?`?(\w+)`?\s*;?\s*", re.IGNORECASE)
 _LOCATION = re.compile(r"location\s+'([^']+)'", re.IGNORECASE)
 
 
@@ -28,6 +30,17 @@ class Declared:
     line: int
 
 
+def plain_name(name: str) -> str:
+    """Return the name of a table in lower case, without back quotes and without the catalog before its database."""
+    return _CATALOG.sub("", name.replace("`", "").lower())
+
+
+def used_database(query: str) -> str:
+    """Return the database that a `use` says, "" where a query is none."""
+    found = _USE.fullmatch(query)
+    return found[1].lower() if found else ""
+
+
 def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the tables a query reads and those it writes, in lower case, without its own CTEs.
 
@@ -37,7 +50,7 @@ def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     written: dict[str, None] = {}
     statements = _parsed(query, "spark")
     if statements is None:
-        return tuple(dict.fromkeys(name.replace("`", "").lower() for name in _NAMED.findall(query))), ()
+        return tuple(dict.fromkeys(map(plain_name, _NAMED.findall(query)))), ()
     from sqlglot import exp
 
     for statement in statements:
@@ -47,7 +60,7 @@ def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         target = target.find(exp.Table) if target is not None else None
         own = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
         for found in statement.find_all(exp.Table):
-            name = ".".join(part.name for part in found.parts).lower()
+            name = plain_name(".".join(part.name for part in found.parts))
             if found is target and not isinstance(statement, exp.Select):
                 if _kind(statement) != "VIEW":
                     written[name] = None

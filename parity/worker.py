@@ -73,12 +73,13 @@ class JobResult:
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the run's catalog: an S3 path, its format, its columns in lower case."""
+    """A table of the run's catalog: an S3 path, its format, its columns in lower case, and as SQL lists them."""
 
     location: str
     format: Literal["json", "parquet", "csv"] = "json"
     columns: tuple[str, ...] = ()
     partitions: tuple[str, ...] = field(default=())
+    schema: str = ""
 
 
 class Worker:
@@ -221,7 +222,7 @@ class Worker:
         rows = []
         for name, table in tables.items():
             database, _, own = name.rpartition(".")
-            row = {"location": table.location, "format": table.format}
+            row = {"location": table.location, "format": table.format, "schema": table.schema}
             rows.append({**row, "columns": table.columns, "partitions": table.partitions, "table": own})
             rows[-1]["database"] = database or "*"
         self._ask(op="register", tables=rows)

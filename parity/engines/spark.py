@@ -197,7 +197,7 @@ class Spark:
         for located in self._jobs.plan.catalog:
             columns = tuple(c.name.lower() for c in TABLES[located.feed].columns) if located.feed else ()
             form = "parquet" if "parquet" in located.format else "csv" if located.format == "csv" else "json"
-            tables[located.table] = Table(located.path, form, columns)  # type: ignore[arg-type] # one of the three
+            tables[located.table] = Table(located.path, form, columns, (), located.schema)  # type: ignore[arg-type]
         self._worker.register(tables)
 
     def _stand_in(self, name: str, made: Made, ours: Mapping[str, Any]) -> None:

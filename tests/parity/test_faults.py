@@ -393,6 +393,31 @@ def test_two_scripts_for_one_place_pass_only_when_somebody_chooses(parity: Run) 
     assert verdict_of(parity(scripts, parity_toml=both), "customer_trusted").cause is Cause.FAN_OUT
 
 
+def test_tables_that_are_saved_and_read_by_name_are_the_same(parity: Run) -> None:
+    """In the warehouse, and where a DDL file has one; by every name that a table has."""
+    customers, readings = "customer_landing_to_trusted.py", "accelerometer_landing_to_trusted.py"
+    saved = 'Agreed.toDF().write.mode("overwrite").format("json").saveAsTable("stedi.customer_trusted")\n'
+    user = 'Readings.toDF().join(spark.read.table("spark_catalog.stedi.customer_trusted").select("email").distinct(),'
+    inserted = (
+        f'{user} F.col("user") == F.col("email")).select("user", "timestamp", "x", "y", "z")'
+        '.write.insertInto("stedi.accelerometer_trusted")\n'
+    )
+    columns = "user string, `timestamp` bigint, x double, y double, z double"
+    outcome = parity(
+        {
+            customers: RIGHT[customers].partition("# Script generated for node Trusted")[0] + saved,
+            readings: studio.script(
+                "from pyspark.sql import functions as F\n",
+                studio.s3("Readings", f"{ROOT}/accelerometer/landing/"),
+                inserted,
+            ),
+        },
+        tables_sql=f"create external table stedi.accelerometer_trusted ({columns}) location '{ROOT}/readings/';",
+    )
+    found = {verdict.table: verdict.verdict for verdict in side_of(outcome).tables[:2]}
+    assert found == dict.fromkeys(("customer_trusted", "accelerometer_trusted"), Verdict.SAME)
+
+
 def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:
     script = studio.script(
         reads(In="accelerometer/landing", Who="customer/trusted"),

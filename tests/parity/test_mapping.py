@@ -148,6 +148,19 @@ def test_a_ddl_file_says_where_a_landing_table_lies(tmp_path: Path) -> None:
     }
 
 
+def test_a_table_that_is_saved_by_name_lies_where_the_ddl_says_else_in_the_warehouse(tmp_path: Path) -> None:
+    ddl = "create external table stedi.customer_trusted (a string, b int) location 's3://b/trusted/';"
+    text = studio.script(
+        studio.s3("A", "s3://b/customer/landing/"),
+        *(f'A.toDF().write.saveAsTable("stedi.{name}")\n' for name in ("customer_trusted", "customers_curated")),
+    )
+    plan = jobs_of(tmp_path, {"a.py": text}, tables_sql=ddl).plan
+    assert [(located.table, located.path, located.schema) for located in plan.catalog] == [
+        ("stedi.customer_trusted", "s3://b/trusted", "`a` string, `b` int"),
+        ("stedi.customers_curated", "s3://parity-catalog/stedi.db/customers_curated", ""),
+    ]
+
+
 def test_a_table_that_a_crawler_made_of_an_output_is_that_output(tmp_path: Path) -> None:
     trusted = studio.script(
         studio.s3("A", "s3://b/customer/landing/"),

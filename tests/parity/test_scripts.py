@@ -155,6 +155,25 @@ def test_a_query_reads_the_tables_that_are_no_views_of_the_script() -> None:
     assert {access.table for access in script.reads} == {"stedi.customer_trusted", "other", "stedi.z"}
 
 
+def test_the_database_that_is_used_and_the_name_of_the_catalog_are_no_matter() -> None:
+    script = read(
+        'spark.sql("use stedi")',
+        'spark.read.table("customer_trusted").createOrReplaceTempView("c")',
+        'spark.sql("select * from c join spark_catalog.other.t join `awsdatacatalog`.other.u join v")',
+        'spark.table("c").write.saveAsTable("Customers_Curated")',
+        'spark.catalog.setCurrentDatabase("last")',
+        'spark.table("spark_catalog.stedi.w").write.insertInto("z")',
+    )
+    assert [access.table for access in script.reads] == [
+        "stedi.customer_trusted",
+        "stedi.w",
+        "other.t",
+        "other.u",
+        "stedi.v",
+    ]
+    assert [access.table for access in script.writes] == ["stedi.customers_curated", "last.z"]
+
+
 @pytest.mark.parametrize(
     "query", ["create database if not exists a", "use a", "drop table if exists a.b", "show tables"]
 )

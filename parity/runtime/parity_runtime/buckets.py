@@ -11,10 +11,14 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 from parity_runtime.guard import refuse
 
-__all__ = ["Buckets", "spark_conf"]
+__all__ = ["WAREHOUSE", "Buckets", "s3_of", "spark_conf"]
+
+WAREHOUSE = "parity-catalog"
+"""The bucket of tables that nobody gives a place: Spark's warehouse is its folder, and they lie in `database.db`."""
 
 _VIEW = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 _ABSTRACT = "org.apache.hadoop.fs.viewfs.ViewFs"
@@ -46,6 +50,15 @@ def spark_conf() -> dict[str, str]:
 _INNER = "in-"
 """What the views begin with that buckets are links in: a root that falls back to a folder itself lists entries that
 fail when they are asked for permissions, which Spark does."""
+
+
+def s3_of(location: str) -> str:
+    """Return the S3 path of a place as Spark names it, "" where it is none: a folder of the buckets is one, too."""
+    if location.startswith(("s3:", "s3a:", "s3n:")):
+        return location.rstrip("/")
+    folder = Path(unquote(location.partition("file:")[2]))
+    root = Path(os.environ["PARITY_ROOT"]) / "buckets"
+    return f"s3://{folder.relative_to(root)}" if folder.is_relative_to(root) else ""
 
 
 class Buckets:

@@ -11,10 +11,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-__all__ = ["ANY", "CATALOG", "Catalog", "CatalogTable", "TableNotFoundError"]
+__all__ = ["ANY", "CATALOG", "Catalog", "CatalogTable", "TableNotFoundError", "parts"]
 
 ANY = "*"
 CATALOG = "catalog.json"
+_CATALOGS = ("spark_catalog", "awsdatacatalog")
+
+
+def parts(name: str) -> tuple[str, str]:
+    """Return the database, "" without one, and the table of a name as SQL writes it: the catalog before them is one."""
+    *before, table = name.replace("`", "").split(".")
+    if len(before) > 1 and before[0].lower() in _CATALOGS:
+        del before[0]
+    return ".".join(before), table
 
 
 class TableNotFoundError(LookupError):
@@ -23,12 +32,16 @@ class TableNotFoundError(LookupError):
 
 @dataclass(frozen=True)
 class CatalogTable:
-    """One table: an S3 path, `json`, `parquet` or `csv`, the names of its columns and of its partitions."""
+    """One table: an S3 path, `json`, `parquet` or `csv`, the names of its columns and of its partitions.
+
+    `schema` is all columns with their types, in their order, as SQL lists them; "" where nobody has said.
+    """
 
     location: str
     format: str
     columns: tuple[str, ...] = ()
     partitions: tuple[str, ...] = ()
+    schema: str = ""
 
 
 class Catalog:
@@ -43,9 +56,8 @@ class Catalog:
             return {}
         found = {}
         for entry in json.loads(self._file.read_text(encoding="utf-8")):
-            table = CatalogTable(
-                entry["location"], entry["format"], tuple(entry["columns"]), tuple(entry["partitions"])
-            )
+            listed = {name: tuple(entry[name]) for name in ("columns", "partitions")}
+            table = CatalogTable(entry["location"], entry["format"], **listed, schema=entry["schema"])
             found[entry["database"], entry["table"]] = table
         return found
 
@@ -58,12 +70,12 @@ class Catalog:
         known = ", ".join(f"{d}.{t}" for d, t in sorted(tables)) or "no table at all"
         raise TableNotFoundError(
             f"the catalog has no table {database}.{table}; it has {known}. Jobs that ran before it register theirs "
-            "with getSink(enableUpdateCatalog=True) and setCatalogInfo; those of a crawler are given to the harness"
+            "with getSink(enableUpdateCatalog=True) and setCatalogInfo, or saveAsTable; those of a crawler are given"
         )
 
     def find(self, name: str) -> CatalogTable | None:
         """Return the table that SQL names without a database, or as `database.table`; None where there is none."""
-        database, _, table = name.lower().replace("`", "").rpartition(".")
+        database, table = parts(name.lower())
         tables = self.tables()
         if database:
             return tables.get((database, table)) or tables.get((ANY, table))

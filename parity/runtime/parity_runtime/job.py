@@ -223,14 +223,21 @@ def _clear(jvm: Any, session: Any, java_context: Any) -> None:
     hadoop.clear()
     hadoop.addResource(jvm.java.lang.System.getProperties().get(_ORIGINAL))
     java_context.setLogLevel("WARN")
+    _forget_tables(session)
+    session.sharedState().globalTempViewManager().clear()
+
+
+def _forget_tables(session: Any) -> None:
+    """Empty Spark's catalog and leave the files of its tables: Spark removes the folder of a database it drops."""
     catalog = session.sharedState().externalCatalog()
     for name in _strings(catalog.listDatabases()):
+        known = catalog.getDatabase(name)
+        if name == "default" and not catalog.listTables(name).size():
+            continue
+        session.sql(f"alter database `{name}` set location 'file://{os.environ['PARITY_ROOT']}/nowhere/{name}'")
+        catalog.dropDatabase(name, True, True)
         if name == "default":
-            for table in _strings(catalog.listTables("default")):
-                catalog.dropTable("default", table, True, True)
-        else:
-            catalog.dropDatabase(name, True, True)
-    session.sharedState().globalTempViewManager().clear()
+            catalog.createDatabase(known, True)
 
 
 def _strings(sequence: Any) -> list[str]:

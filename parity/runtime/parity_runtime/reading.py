@@ -18,7 +18,7 @@ from parity_runtime.settings import current
 from parity_runtime.types import CHOICE_ORDER, spark_type
 from parity_runtime.unsupported import unsupported
 
-__all__ = ["UnreadableInputError", "existing", "files_below", "flag", "read"]
+__all__ = ["UnreadableInputError", "existing", "files_below", "flag", "holds_files", "read"]
 
 # Hadoop's mounted file systems list what is below their root, and fail when that is then asked for its owner
 _BUCKET = re.compile(r"(\w+://[^/]+)/*")
@@ -45,15 +45,9 @@ def flag(value: object) -> bool:
 
 def existing(session: SparkSession, paths: Iterable[str]) -> list[str]:
     """Return the paths that there are files for; a note for each other one."""
-    jvm = session._jvm
-    assert jvm is not None
     found = []
     for path in paths:
-        hadoop = jvm.org.apache.hadoop.fs.Path(path)
-        # asked for after the path was named: naming it has put its bucket into the configuration
-        configuration = session._jsparkSession.sessionState().newHadoopConf()
-        matches = hadoop.getFileSystem(configuration).globStatus(hadoop)
-        if matches is not None and len(matches) and _holds_files(hadoop, configuration, matches):
+        if holds_files(session, path):
             found.append(path)
         elif current().missing_input == "fail":
             raise UnreadableInputError(f"{path}: there are no files")
@@ -62,9 +56,14 @@ def existing(session: SparkSession, paths: Iterable[str]) -> list[str]:
     return found
 
 
-def _holds_files(hadoop: Any, configuration: Any, matches: Any) -> bool:
-    system = hadoop.getFileSystem(configuration)
-    found = (file for status in matches for file in files_below(system, status))
+def holds_files(session: SparkSession, path: str) -> bool:
+    """Return whether there is a file of data at a path, or below it."""
+    jvm = session._jvm
+    assert jvm is not None
+    hadoop = jvm.org.apache.hadoop.fs.Path(path)
+    # asked for after the path was named: naming it has put its bucket into the configuration
+    system = hadoop.getFileSystem(session._jsparkSession.sessionState().newHadoopConf())
+    found = (file for status in system.globStatus(hadoop) or () for file in files_below(system, status))
     return any(not file.getPath().getName().startswith(("_", ".")) for file in found)
 
 

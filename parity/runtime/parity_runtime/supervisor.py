@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from parity_runtime import guard
-from parity_runtime.buckets import spark_conf
+from parity_runtime.buckets import WAREHOUSE, spark_conf
 from parity_runtime.catalog import CATALOG, Catalog, CatalogTable
 from parity_runtime.daemon import MEMORY
 from parity_runtime.processes import adopt_orphans, end_orphans, end_with_parent
@@ -148,7 +148,8 @@ class Jvm:
             "spark.eventLog.enabled": "false",
             "spark.locality.wait": "0",
             "spark.sql.catalogImplementation": "in-memory",
-            "spark.sql.warehouse.dir": f"file://{self.root / 'warehouse'}",
+            "spark.sql.warehouse.dir": f"file://{self.root / 'buckets' / WAREHOUSE}",
+            "spark.sql.legacy.createHiveTableByDefault": "false",  # there is no Hive here
             "spark.sql.session.timeZone": "UTC",
             "spark.sql.shuffle.partitions": str(self.config["shuffle_partitions"]),
             "spark.executorEnv.PYTHONPATH": os.environ["PYTHONPATH"],
@@ -217,7 +218,7 @@ def _take_stdio() -> tuple[TextIO, TextIO]:
 def _prepare(config: dict[str, Any]) -> None:
     os.umask(0o077)
     root = Path(config["root"])
-    for name in ("buckets", "tmp", "warehouse", "home"):
+    for name in ("buckets", "tmp", "home"):
         (root / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = os.environ["PYTHONPATH"]
     inner = guard.environment(os.environ, str(root / "home"))
@@ -233,7 +234,7 @@ def _prepare(config: dict[str, Any]) -> None:
 def _register(root: Path, rows: list[dict[str, Any]]) -> None:
     entries = {
         (row["database"], row["table"]): CatalogTable(
-            row["location"], row["format"], tuple(row["columns"]), tuple(row["partitions"])
+            row["location"], row["format"], tuple(row["columns"]), tuple(row["partitions"]), row["schema"]
         )
         for row in rows
     }
@@ -273,7 +274,6 @@ def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO
     result = _result(state, answer, status, job, config, jvm)
     if result["state"] != "succeeded" and (answer is None or jvm.process is None or jvm.process.poll() is not None):
         jvm.stop()  # it may still be at work for a job that is gone
-    shutil.rmtree(Path(config["root"]) / "warehouse", ignore_errors=True)
     with contextlib.suppress(OSError):
         _append_spark_log(jvm.log, log_from, job["log"])
     result["seconds"] = time.monotonic() - started

@@ -13,6 +13,7 @@ from parity_runtime.catalog import Catalog, CatalogTable
 from parity_runtime.content import Content, case_sensitive, unquoted
 from parity_runtime.notes import note
 from parity_runtime.settings import current
+from parity_runtime.types import spark_type
 from parity_runtime.unsupported import unsupported
 
 __all__ = ["register", "write"]
@@ -121,5 +122,7 @@ def register(database: str, table: str, content: Content, path: str, form: str, 
     """Put a written table into the run's catalog, with lower-case names, for the jobs that come."""
     keys = tuple(unquoted(key).lower() for key in partitions)
     names = tuple(field.name.lower() for field in content.fields if field.name.lower() not in keys)
-    entry = CatalogTable(path, _FORMATS[form], names, keys)
+    fields = sorted(content.fields, key=lambda field: field.name.lower() in keys)
+    schema = ", ".join(f"`{field.name}` {spark_type(field.type).simpleString()}" for field in fields)
+    entry = CatalogTable(path, _FORMATS[form], names, keys, schema)
     Catalog.of_run().put(database, table, entry)

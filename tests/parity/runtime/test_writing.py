@@ -178,6 +178,43 @@ def test_sql_finds_tables_of_the_catalog(worker: Worker, put: Put, printed: Prin
     assert result.error.type == "AnalysisException"
 
 
+def test_tables_are_saved_and_inserted_into_by_name(worker: Worker, job: Job, rows: Rows, printed: Printed) -> None:
+    worker.register({"db.saved": Table("s3://parity-catalog/db.db/saved"), "db.placed": Table("s3://a-bucket/placed")})
+    first = """
+    df = people.toDF()
+    df.write.saveAsTable("db.saved")
+    df.write.format("json").partitionBy("Name").saveAsTable("db.placed")
+    s = sink(partitionKeys=["name"])
+    s.setCatalogInfo("db", "sunk")
+    s.setFormat("json")
+    s.writeFrame(people)
+    spark.sql("create table db.selected as select Score, Age from db.saved")
+    show(glueContext.create_dynamic_frame.from_catalog(database="db", table_name="saved").count())
+    """
+    assert printed(_body(first)) == 2
+    again = """
+    df = people.toDF()
+    df.write.mode("append").saveAsTable("spark_catalog.db.saved")
+    spark.sql("insert into db.selected select 1.5 as Score, 7 as Age")
+    for name in ("placed", "sunk"):
+        df.select("Age", "Score", "Name").write.insertInto(f"db.{name}")
+    spark.sql("use db")
+    show([spark.read.table("awsdatacatalog.db.saved").count(), spark.read.table("selected").count(),
+          spark.read.table("spark_catalog.db.placed").count(), spark.table("db.sunk").count()])
+    """
+    assert printed(_body(again)) == [4, 3, 4, 4]
+    assert len(rows("s3://parity-catalog/db.db/saved")) == 4
+    assert rows("s3://parity-catalog/db.db/selected")[-1] == {"Score": None, "Age": 1}
+    assert rows("s3://a-bucket/placed") == rows(OUT) == [{"Age": 1}] * 2 + [{"Score": 2.5}] * 2
+
+
+def test_inserting_where_nothing_says_the_order_of_columns_is_refused(worker: Worker, job: Job) -> None:
+    worker.register({"db.unknown": Table(OUT)})
+    result = job(_body('people.toDF().write.insertInto("db.unknown")'))
+    assert result.error is not None
+    assert (result.error.type, "db.unknown" in result.error.message) == ("UnsupportedGlueCallError", True)
+
+
 def test_choices_are_written_as_they_are(put: Put, job: Job, rows: Rows) -> None:
     put("s3://test-lakehouse/in/", [{"n": 1, "m": "x"}, {"n": 2.5, "m": 1}])
     body = """
