@@ -40,6 +40,7 @@ _SAYS: dict[str, str] = {
     "UNRESOLVED_ROUTINE": "Spark has no function {name}",
     "MISSING_AGGREGATION": "{name} is neither grouped by nor aggregated",
     "MISSING_GROUP_BY": "it aggregates beside plain columns and has no GROUP BY",
+    "NOT_SUPPORTED_COMMAND_WITHOUT_HIVE": "there is no Hive here: write CREATE TABLE ... USING json LOCATION '...'",
     "NUM_COLUMNS_MISMATCH": "the two sides of a UNION have not the same number of columns",
 }
 _TYPES: dict[str, str] = {

@@ -22,6 +22,7 @@ WAREHOUSE = "parity-catalog"
 
 _VIEW = "org.apache.hadoop.fs.viewfs.ViewFileSystemOverloadScheme"
 _ABSTRACT = "org.apache.hadoop.fs.viewfs.ViewFs"
+_COMMITTER = "org.apache.hadoop.mapreduce.lib.output.FileOutputCommitterFactory"
 # no word boundary before it: a command marks a string with the letter s; the key is looked at, not taken, since
 # another path may follow it after a comma
 _NAMED = re.compile(r"(s3[an]?://([A-Za-z0-9][A-Za-z0-9._-]*))(?=(/[^\n\"'`]*)?)")
@@ -44,6 +45,8 @@ def spark_conf() -> dict[str, str]:
     for scheme in ("s3", "s3a", "s3n"):
         conf[f"spark.hadoop.fs.{scheme}.impl"] = _VIEW
         conf[f"spark.hadoop.fs.AbstractFileSystem.{scheme}.impl"] = _ABSTRACT
+    # Hadoop's default for s3a is of the connector to AWS, which is not there
+    conf["spark.hadoop.mapreduce.outputcommitter.factory.scheme.s3a"] = _COMMITTER
     return conf
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrameReader, DataFrameWriter, SparkSession
+from pyspark.sql.catalog import Catalog as SparkCatalog
 
 from parity_runtime.buckets import s3_of
 from parity_runtime.catalog import Catalog, CatalogTable, parts
@@ -41,6 +42,18 @@ def install() -> None:
         (DataFrameWriter, "insertInto", "tableName"),
     ):
         _wrap(owner, name, argument)
+    there = SparkCatalog.tableExists
+
+    def found(catalog: SparkCatalog, tableName: str, dbName: str | None = None) -> bool:
+        from parity_runtime.reading import holds_files
+
+        if there(catalog, tableName, dbName):
+            return True
+        table = Catalog.of_run().find(f"{dbName}.{tableName}" if dbName else tableName)
+        return table is not None and holds_files(catalog._sparkSession, table.location)
+
+    found.__doc__ = there.__doc__
+    SparkCatalog.tableExists = found  # type: ignore[method-assign]
 
 
 def _wrap(owner: type, name: str, argument: str) -> None:

@@ -133,6 +133,15 @@ def test_other_ways_to_write(job: Job, rows: Rows) -> None:
     assert len(rows(OUT)) == 10
 
 
+@pytest.mark.parametrize("scheme", ["s3a", "s3n"])
+def test_plain_spark_writes_under_the_other_names_of_s3(job: Job, rows: Rows, scheme: str) -> None:
+    out = OUT.replace("s3:", f"{scheme}:")
+    assert (
+        job(_body(f'people.toDF().write.json("{out}")\npeople.toDF().write.mode("append").json("{out}")')).error is None
+    )
+    assert len(rows(OUT)) == 4
+
+
 def test_compression_of_json_changes_no_rows(worker: Worker, job: Job, rows: Rows) -> None:
     result = job(_body('write(people, compression="snappy")'))
     assert [note.kind for note in result.notes] == ["ignored", "written"]
@@ -198,6 +207,8 @@ def test_tables_are_saved_and_inserted_into_by_name(worker: Worker, job: Job, ro
     spark.sql("insert into db.selected select 1.5 as Score, 7 as Age")
     for name in ("placed", "sunk"):
         df.select("Age", "Score", "Name").write.insertInto(f"db.{name}")
+    found = [spark.catalog.tableExists(name) for name in ("db.saved", "db.nowhere")]
+    assert [*found, spark.catalog.tableExists("selected", "db")] == [True, False, True]
     spark.sql("use db")
     show([spark.read.table("awsdatacatalog.db.saved").count(), spark.read.table("selected").count(),
           spark.read.table("spark_catalog.db.placed").count(), spark.table("db.sunk").count()])
