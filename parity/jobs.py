@@ -83,6 +83,7 @@ def folder_jobs(folder: Path) -> Jobs:
             else "name the folder of the Glue scripts with --jobs",
         )
     scripts = [read_script(name, content, corrections.arguments, _beside(name, data)) for name, content in data.items()]
+    ddl += [found for script in scripts for found in script.declared]
     made = plan_jobs(scripts, ddl, corrections)
     if not made.jobs and not made.broken:
         reasons = "; ".join(f"{name}: {why}" for name, why in made.skipped.items())

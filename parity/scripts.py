@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from parity.interpret import Interpreter
-from parity.sqltext import plain_name, tables_of, used_database
+from parity.sqltext import Declared, declared, plain_name, tables_of, used_database
 from parity.values import UNKNOWN, Call, Unknown
 
 __all__ = ["Access", "Script", "Step", "closed", "is_open", "read_script"]
@@ -53,7 +53,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script, read. `error` says in which line it is no Python; `notes` what is odd about it, by line."""
+    """A script, read. `error` says in which line it is no Python; `notes` what is odd about it, by line.
+
+    `declared` are the tables of which its SQL says where they lie.
+    """
 
     name: str
     text: str
@@ -63,6 +66,7 @@ class Script:
     arguments: tuple[str, ...] = ()
     notes: tuple[tuple[int, str], ...] = ()
     error: tuple[int, str] | None = None
+    declared: tuple[Declared, ...] = ()
 
     @property
     def stem(self) -> str:
@@ -172,6 +176,7 @@ class _Finder:
     views: set[str] = field(default_factory=set)
     queries: list[tuple[int, str, str]] = field(default_factory=list)
     database: str = ""
+    declared: list[Declared] = field(default_factory=list)
 
     def script(self) -> Script:
         for line, query, database in self.queries:
@@ -188,6 +193,7 @@ class _Finder:
             tuple(dict.fromkeys(self.steps)),
             tuple(dict.fromkeys(self.asked)),
             tuple(dict.fromkeys(self.notes)),
+            declared=tuple(self.declared),
         )
 
     def attribute(self, name: str, receiver: Any, line: int) -> Any:
@@ -314,6 +320,8 @@ class _Finder:
         self.writes.append(Access(line, _text(path), format=form if isinstance(form, str) else ""))
 
     def _query(self, line: int, query: str, database: str) -> None:
+        placed = [found for found in declared(query) if found.location]
+        self.declared += [replace(found, table=_within(database, found.table), line=line) for found in placed]
         read, written = tables_of(query)
         for names, into in ((read, self.reads), (written, self.writes)):
             into += [Access(line, table=_within(database, name)) for name in names if name not in self.views]

@@ -11,7 +11,8 @@ __all__ = ["Declared", "declared", "plain_name", "tables_of", "used_database"]
 
 _NAMED = re.compile(r"\b(?:from|join)\s+([`\w]+(?:\.[`\w]+){0,2})", re.IGNORECASE)
 _CREATE = re.compile(
-    r"create\s+external\s+table\s+(?:if\s+not\s+exists\s+)?([`\"\w]+(?:\.[`\"\w-]+)?)(.*?)(?=create\s+external\s+table|\Z)",
+    r"create\s+(?:external\s+)?table\s+(?:if\s+not\s+exists\s+)?([`\"\w]+(?:\.[`\"\w-]+){0,2})(.*?)"
+    r"(?=create\s+(?:external\s+)?table|\Z)",
     re.IGNORECASE | re.DOTALL,
 )
 _CATALOG = re.compile(r"^(?:spark_catalog|awsdatacatalog)\.(?=.*\.)")
@@ -56,6 +57,8 @@ def tables_of(query: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     for statement in statements:
         if isinstance(statement, exp.Use | exp.Drop) or _kind(statement) in ("DATABASE", "SCHEMA"):
             continue
+        if statement.find(exp.LocationProperty) and not statement.expression:
+            continue  # it says where a table lies, and puts no rows there
         target = statement.this if isinstance(statement, exp.Insert | exp.Create) else None
         target = target.find(exp.Table) if target is not None else None
         own = {cte.alias_or_name.lower() for cte in statement.find_all(exp.CTE)}
@@ -77,14 +80,14 @@ def _kind(statement: Any) -> str:
 
 
 def declared(text: str) -> list[Declared]:
-    """Return the external tables a DDL file declares."""
+    """Return the tables a text declares, as a DDL file does; those without a place may be made by a query."""
     found = []
     for match in _CREATE.finditer(text):
         name, rest = match.groups()
         location = _LOCATION.search(rest)
         form = "parquet" if "parquet" in rest.lower() else "json"
         line = text.count("\n", 0, match.start()) + 1
-        table = re.sub(r"[`\"]", "", name).lower()
+        table = plain_name(name.replace('"', ""))
         found.append(Declared(table, location.group(1) if location else "", form, _columns(match.group()), line))
     return found
 

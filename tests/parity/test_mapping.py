@@ -148,6 +148,20 @@ def test_a_ddl_file_says_where_a_landing_table_lies(tmp_path: Path) -> None:
     }
 
 
+def test_sql_of_a_script_says_where_a_table_lies_as_a_ddl_file_does(tmp_path: Path) -> None:
+    text = studio.script(
+        "spark.sql(\"create table if not exists stedi.people using json location 's3://b/customer/landing/'\")\n",
+        "spark.sql('use stedi')\n",
+        "spark.sql(\"create table customer_trusted using parquet location 's3://b/1/' as select * from people\")\n",
+    )
+    plan = jobs_of(tmp_path, {"a.py": text}).plan
+    assert [(given.feed, given.path, given.table) for given in plan.given] == [
+        ("customer_landing", "s3://b/customer/landing", "stedi.people")
+    ]
+    assert [(output.table, output.path) for output in plan.outputs] == [("customer_trusted", "s3://b/1")]
+    assert plan.notes == ()
+
+
 def test_a_table_that_is_saved_by_name_lies_where_the_ddl_says_else_in_the_warehouse(tmp_path: Path) -> None:
     ddl = "create external table stedi.customer_trusted (a string, b int) location 's3://b/trusted/';"
     text = studio.script(

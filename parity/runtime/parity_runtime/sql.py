@@ -53,7 +53,7 @@ def install() -> None:
         return table is not None and holds_files(catalog._sparkSession, table.location)
 
     found.__doc__ = there.__doc__
-    SparkCatalog.tableExists = found  # type: ignore[method-assign]
+    setattr(SparkCatalog, there.__name__, found)
 
 
 def _wrap(owner: type, name: str, argument: str) -> None:
