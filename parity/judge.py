@@ -121,13 +121,16 @@ def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, outcomes: Iterab
     return missing(name, "no script makes it", fix=fix)
 
 
+_NOT_OURS = 'look at the job\'s log; where the place is no table of ours, say "none" in parity.toml under [outputs]'
+
+
 def _everywhere(asked: ParityRun, name: str, made: Made) -> TableVerdict:
     """Compare a table in every place it was written to, and return the worst verdict, with the place it is of."""
     found: list[TableVerdict] = []
     places = made.places.get(name) or {"": made.tables[name]}
     for place, data in places.items():
         if data is None:
-            found.append(missing(name, f"its job wrote nothing in {place}", fix="look at the job's log"))
+            found.append(missing(name, f"its job wrote nothing in {place}", fix=_NOT_OURS))
             continue
         verdict = _compared(asked, name, asked.left, replace(made, tables={name: data}), ("DuckDB", "Glue"))
         said = (f"this is what was written in {place}",) if len(places) > 1 else ()

@@ -77,6 +77,7 @@ class Spark:
         self._start_seconds = 0.0
         self._starting: threading.Thread | None = None
         self._made = 0
+        self._lent: dict[str, set[str]] = {}
 
     def __enter__(self) -> Self:
         if not self._shared:
@@ -97,6 +98,7 @@ class Spark:
         if self._made or self._shared:
             self._worker.clear()
         self._made += 1
+        self._lent.clear()
         started = time.perf_counter()
         self._place_scripts()
         (self._place_lake if self._jobs.rendered else self._place_inputs)(given)
@@ -201,12 +203,16 @@ class Spark:
         self._worker.register(tables)
 
     def _stand_in(self, name: str, made: Made, ours: Mapping[str, Any]) -> None:
-        """Give a job our table where nobody has made it: what the job does with it can still be compared."""
+        """Give a job our table where nobody has made it: what the job does with it can still be compared.
+
+        None that is, or is made from, one that the job makes itself: it would be compared with its own copy.
+        """
         failed = {job.name for job in made.jobs if not job.ok}
         done = {job.table for job in made.jobs if job.ok}
+        own = {output.table for output in self._jobs.plan.outputs if output.script == name}
         for link in self._jobs.plan.links:
             lacks = link.script == name and (not link.maker or link.maker in failed)
-            if not lacks or link.table not in ours or link.table in done:
+            if not lacks or link.table not in ours or link.table in done or own & _made_from(link.table):
                 continue
             place = self._worker.local(link.path)
             form = "parquet" if link.access.table else link.access.format or "json"
@@ -218,6 +224,7 @@ class Spark:
             self._worker.place(link.path, laid)
             if link.access.table:
                 self._worker.register({link.access.table: Table(link.path, "parquet")})
+            self._lent.setdefault(name, set()).update(_made_from(link.table))
             made.notes.append(Note(name, link.access.line, f"given our {link.table}, which no job made"))
 
     def _take_outputs(self, made: Made) -> None:
@@ -236,7 +243,7 @@ class Spark:
         for output, files in found:
             named = any(path == output.path and table for path, table in places)
             if output.ours and not output.table and not named and files:
-                table = meant_by_columns(columns_of(files), made.tables)
+                table = meant_by_columns(columns_of(files), {*made.tables, *self._lent.get(output.script, ())})
                 if table:
                     made.tables[table] = files
                     said = f"writes {output.access.name}, taken for {table} by its columns"
@@ -266,6 +273,12 @@ def _counted(feed: str, jobs: list[JobReport]) -> dict[str, tuple[int, int]]:
                 if name == TABLES[feed].feed:
                     return {feed: (int(lines.replace(",", "")), int(rows.replace(",", "")))}
     return {}
+
+
+def _made_from(table: str) -> set[str]:
+    """Return a table with all that it is made from, directly or not."""
+    inputs = STAGES[table].inputs if table in STAGES else ()
+    return {table}.union(*map(_made_from, inputs))
 
 
 def _hidden(file: Path, root: Path) -> bool:

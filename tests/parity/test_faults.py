@@ -418,6 +418,24 @@ def test_tables_that_are_saved_and_read_by_name_are_the_same(parity: Run) -> Non
     assert found == dict.fromkeys(("customer_trusted", "accelerometer_trusted"), Verdict.SAME)
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "target", "table"),
+    [
+        (
+            "customer_landing_to_trusted.py",
+            "s3://old/customer/trusted/",
+            f"{ROOT}/customer/trusted/",
+            "customer_trusted",
+        ),
+        ("x.py", f"{ROOT}/accelerometer/trusted/", f"{ROOT}/html/", "accelerometer_trusted"),
+    ],
+)
+def test_a_copy_of_our_own_table_is_no_table(parity: Run, name: str, source: str, target: str, table: str) -> None:
+    """Whatever the place of it is called, and where only its columns say what it is."""
+    script = studio.script(studio.s3("In", source), studio.sink("Written", "In", target))
+    assert verdict_of(parity({name: script}), table).verdict is Verdict.MISSING
+
+
 def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:
     script = studio.script(
         reads(In="accelerometer/landing", Who="customer/trusted"),
