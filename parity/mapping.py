@@ -124,6 +124,8 @@ class _Planner:
 
     def _outputs(self) -> None:
         for name, script in self.scripts.items():
+            says = {access: self._table_of(script, access) for access in script.writes}
+            by_name = not {*says.values()} - {"", NO_TABLE}
             for access in script.writes:
                 if is_open(access.path):
                     what = f"writes to {access.path}, which the script alone does not say; give it in parity.toml"
@@ -132,18 +134,13 @@ class _Planner:
                     said = f"writes to {access.path}, which is no S3 path: nobody finds it there again on AWS"
                     self.notes.append(Note(name, access.line, said))
                 if access.path and access.path.startswith("s3") and "/" not in normal(access.path)[5:]:
-                    self.notes.append(
-                        Note(
-                            name,
-                            access.line,
-                            f"writes to the root of the bucket, {access.path}: whatever reads"
-                            " another folder of it finds nothing there",
-                        )
-                    )
+                    said = f"writes to the root of the bucket, {access.path}: whatever reads another folder of it finds"
+                    self.notes.append(Note(name, access.line, f"{said} nothing there"))
                 path = _lies(access.path) if access.path else self._place(access.table)
                 if access.path and access.table:
                     self.places.setdefault(access.table, path)
-                table = self._table_of(script, access)
+                # the name of a script that writes its table elsewhere says nothing of what it writes besides
+                table = self._table_of(script, access, script.stem) if says[access] or by_name else ""
                 found = Output(name, access, path, "" if table == NO_TABLE else table, table != NO_TABLE)
                 self.outputs.append(found)
         for output in self.outputs:
@@ -165,14 +162,14 @@ class _Planner:
         # as Spark lays out its warehouse
         return f"s3://{CATALOG_BUCKET}/{table.removeprefix('default.').replace('.', '.db/')}"
 
-    def _table_of(self, script: Script, access: Access) -> str:
-        """Return which table an output is, by what parity.toml, its path, its catalog name and its script say."""
+    def _table_of(self, script: Script, access: Access, stem: str = "") -> str:
+        """Return which table an output is, by what parity.toml, its path, its catalog name and its script's say."""
         corrected = self.corrections.outputs
         for key in (normal(access.path) if access.path else "", access.table):
             if key in corrected:
                 return corrected[key]
         scores: dict[str, int] = {}
-        names = {"path": access.path, "catalog name": access.table.rpartition(".")[2], "script": script.stem}
+        names = {"path": access.path, "catalog name": access.table.rpartition(".")[2], "script": stem}
         said: dict[str, str] = {}
         for kind, text in names.items():
             for contract in _MADE:
@@ -200,21 +197,26 @@ class _Planner:
         )
 
     def _ties(self) -> None:
-        """Of several scripts that write one place run one, and leave the choice to parity.toml: on AWS all add rows."""
+        """Of several scripts that write one table in one place run one, and leave the choice to parity.toml.
+
+        On AWS all add their rows there; so they do here where the place is none of our tables, as one for logs.
+        """
         writers: dict[str, dict[str, Output]] = {}
         for output in self.outputs:
             writers.setdefault(output.path, {}).setdefault(output.script, output)
         for path, found in writers.items():
             names = [name for name in found if name not in self.undecided]
-            if len(names) > 1 and not set(names) <= set(self.corrections.order):
-                first, *others = sorted(names, key=lambda name: (self._is_named_for(name, path), len(name), name))
-                for other in others:
-                    line = found[other].access.line
-                    said = f"writes {path}, as {first} does in line {found[first].access.line}: on AWS both add rows"
+            if len(names) < 2 or set(names) <= set(self.corrections.order):  # noqa: PLR2004 - several
+                continue
+            first, *others = sorted(names, key=lambda name: (self._is_named_for(name, path), len(name), name))
+            ours = any(output.path == path and output.table for output in self.outputs)
+            for other in others:
+                line = found[other].access.line
+                said = f"writes {path}, as {first} does in line {found[first].access.line}: on AWS both add rows"
+                if ours:
                     self.undecided[other] = line, f"it {said}"
-                    self.notes.append(
-                        Note(other, line, f"{said}; not run: choose in parity.toml, [jobs] skip or order")
-                    )
+                    said += "; not run: choose in parity.toml, [jobs] skip or order"
+                self.notes.append(Note(other, line, said))
         self.untried = {o.script: o.table for o in self.outputs if o.script in self.undecided and o.table}
         self.outputs = [output for output in self.outputs if output.script not in self.undecided]
         self.scripts = {name: script for name, script in self.scripts.items() if name not in self.undecided}

@@ -319,6 +319,19 @@ def test_of_two_scripts_for_one_place_the_one_named_for_it_runs_until_somebody_c
     assert chosen.plan.undecided == {}
 
 
+def test_several_scripts_may_add_to_a_place_that_is_no_table_of_ours(tmp_path: Path) -> None:
+    """Whatever the scripts are called, as long as they write their tables elsewhere."""
+    name = "customer_landing_to_trusted.py"
+    copies = {"a.py": "s3://b/in/", name: "s3://b/customer/landing/"}
+    log = studio.write("Log", "A", "s3://b/log/")
+    logs = {script: studio.script(studio.s3("A", path), log) for script, path in copies.items()}
+    trusted = studio.write("B", "A", "s3://b/customer/trusted/")
+    logs[name] = logs[name].replace(studio.TAIL, trusted + studio.TAIL)
+    plan = jobs_of(tmp_path, logs).plan
+    assert ({*names(plan)}, plan.undecided) == ({*logs}, {})
+    assert [text.endswith("on AWS both add rows") for script in logs for _, text in said(plan, script)].count(True) == 1
+
+
 def test_one_table_at_two_places_is_said_and_a_place_may_be_none(tmp_path: Path) -> None:
     name = "customer_landing_to_trusted.py"
     text = studio.jobs()[name]
