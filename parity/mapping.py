@@ -203,7 +203,8 @@ class _Planner:
         """
         writers: dict[str, dict[str, Output]] = {}
         for output in self.outputs:
-            writers.setdefault(output.path, {}).setdefault(output.script, output)
+            if not is_open(output.access.path):  # which place that is, is not known
+                writers.setdefault(output.path, {}).setdefault(output.script, output)
         for path, found in writers.items():
             names = [name for name in found if name not in self.undecided]
             if len(names) < 2 or set(names) <= set(self.corrections.order):  # noqa: PLR2004 - several

@@ -319,6 +319,14 @@ def test_of_two_scripts_for_one_place_the_one_named_for_it_runs_until_somebody_c
     assert chosen.plan.undecided == {}
 
 
+def test_places_that_are_not_known_are_not_taken_for_one(tmp_path: Path) -> None:
+    text = studio.jobs()["customer_landing_to_trusted.py"].replace(
+        '"s3://stedi-lake-house/customer/trusted/"', "place()"
+    )
+    plan = jobs_of(tmp_path, {"a.py": text, "b.py": text}).plan
+    assert (names(plan), plan.undecided) == (["a.py", "b.py"], {})
+
+
 def test_several_scripts_may_add_to_a_place_that_is_no_table_of_ours(tmp_path: Path) -> None:
     """Whatever the scripts are called, as long as they write their tables elsewhere."""
     name = "customer_landing_to_trusted.py"
