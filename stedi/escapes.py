@@ -13,6 +13,8 @@ _DEEP = 2
 """How many escapes within each other are undone, as of JSON in a text of JSON."""
 
 _JSON = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
+_ZEROS = re.compile(r"&#0+")
+_NO_LETTER = re.compile(r"&#[0-9]{9,};?")
 
 
 def decoded(line: bytes) -> str:
@@ -46,7 +48,8 @@ def _unescaped(text: str) -> Iterator[str]:
     if "\0" in text:
         yield text.replace("\0", "")  # UTF-16 without a mark, read as UTF-8
     if "&" in text:
-        yield html.unescape(text)
+        # Python refuses to read a number of thousands of digits, and no letter has one
+        yield html.unescape(_NO_LETTER.sub("\N{REPLACEMENT CHARACTER}", _ZEROS.sub("&#0", text)))
 
 
 def _plain(escape: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from stedi.contracts import TABLES
+from stedi.escapes import readings
 from stedi.mentions import Mentions
 from stedi.tombstones import NOBODY, Tombstones, normal
 
@@ -67,6 +68,15 @@ def test_a_bad_line_that_names_them(*, line: str, spelling: str, feed: object, h
     mentions = Mentions(feed, stones, email)  # type: ignore[arg-type]
     assert mentions.in_bad((line % spelling).encode())
     assert not mentions.in_bad((line % "other@example.com").encode())
+
+
+@pytest.mark.parametrize("digits", ["1" * 5000, "0" * 5000, "0" * 5000 + "64", "99999999999"])
+def test_a_reference_of_html_is_read_however_many_digits_it_has(digits: str) -> None:
+    line = f"&#{digits};@ Zoë.Quill&#0064;example.com"
+    assert Mentions(CUSTOMER, STONES).in_bad(line.encode())
+    assert list(readings(line)) == [
+        f"{'@' if digits.endswith('064') else chr(0xFFFD)}@ Zoë.Quill@example.com",
+    ]
 
 
 @pytest.mark.parametrize("word", ["x%s", "x.%s", "a-%s", "%s.au", "%s-x.org", "%sx", "x+%s"])
