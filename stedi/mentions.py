@@ -20,6 +20,13 @@ __all__ = ["Mentions"]
 _TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _BETWEEN = re.compile(r"[\s\"'<>(),;:{}\[\]=|\\/?&]+")
 _EMAIL = re.compile(r"\w@\w")
+_DOMAIN = re.compile(r"@[\w.-]+")
+_LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\u0300-\u036f-]+")
+_AROUND = re.compile(r"[!#$&'*/=?^`{|}~]")
+
+_REMEMBERED = 1_000_000
+_LONGEST = 254
+"""Characters of an email; longer texts are not remembered, a line of a megabyte would be."""
 
 
 class Mentions:
@@ -61,7 +68,7 @@ class Mentions:
         if found is None:
             tombstones = self._tombstones
             found = tombstones.has_customer(value) if self._is_customer else self._has_either(value)
-            if len(self._known) < _REMEMBERED:
+            if len(self._known) < _REMEMBERED and len(value) <= _LONGEST:
                 self._known[value] = found
         return found
 
@@ -69,17 +76,20 @@ class Mentions:
         return self._tombstones.has_device(value) or ("@" in value and self._tombstones.has_customer(value))
 
 
-_REMEMBERED = 1_000_000
-
-
 def _words(text: str) -> Iterator[str]:
-    """Yield what may be a value: each text in quotes, and each word, with and without a full stop at its end."""
+    """Yield what may be a value: texts in quotes, words, with and without a full stop at their end, and emails."""
     yield from (found[0] or found[1] for found in _TEXT.findall(text))
     for word in _BETWEEN.split(text):
         if word:
             yield word
             if word.endswith("."):
                 yield word.rstrip(".")
+    for found in _DOMAIN.finditer(text):
+        # whatever stands around it; the signs it may begin behind may be its own, too
+        local = _LOCAL.match(text[max(found.start() - _LONGEST, 0) : found.start()][::-1])
+        domain = found[0].rstrip(".-")
+        for end in (*(sign.start() for sign in _AROUND.finditer(local[0])), local.end()) if local else ():
+            yield local[0][:end][::-1] + domain
 
 
 def _phrase(values: Collection[str]) -> re.Pattern[str]:
@@ -88,4 +98,4 @@ def _phrase(values: Collection[str]) -> re.Pattern[str]:
     Between the words of a value may stand any blanks.
     """
     found = "|".join(r"\s+".join(map(re.escape, normal(value).split())) for value in sorted(values))
-    return re.compile(rf"(?<![\w.+%-])(?:{found})(?!\w|[.-]\w)")
+    return re.compile(rf"(?<![\w.+%\u0300-\u036f-])(?:{found})(?!\w|[.-]\w)")

@@ -29,12 +29,21 @@ TOMBSTONES = "_stedi/forgotten.json"
 
 _FORMAT = 1
 _HASH = re.compile("[0-9a-f]{64}")
+_SHAPES = re.compile("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]")
 
 
 def normal(email: str) -> str:
     """Return an email without what its spellings may differ in: blanks around it, case, accents' form, unseen signs."""
-    visible = email if email.isascii() else "".join(sign for sign in email if unicodedata.category(sign) != "Cf")
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", visible).casefold()).strip()
+    if not (email.isascii() and email.isprintable()):
+        for sign in filter(_is_unseen, set(email)):
+            email = email.replace(sign, "")
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", email).casefold()).strip()
+
+
+def _is_unseen(sign: str) -> bool:
+    """Return whether nothing is shown for a sign: for formats, controls but blanks, and what only shapes another."""
+    category = unicodedata.category(sign)
+    return category == "Cf" or (category == "Cc" and not sign.isspace()) or _SHAPES.match(sign) is not None
 
 
 def subject(feed: Table) -> tuple[str, bool]:

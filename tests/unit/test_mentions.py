@@ -15,7 +15,15 @@ CUSTOMER, DEVICE = (TABLES[name] for name in ("customer_landing", "step_trainer_
 
 
 @pytest.mark.parametrize(
-    "spelling", [EMAIL, EMAIL.upper(), f"  {EMAIL}\t", "zoë.quill@EXAMPLE.com", "Zoe\u0308.Quill@example.com"]
+    "spelling",
+    [
+        EMAIL,
+        EMAIL.upper(),
+        f"  {EMAIL}\t",
+        "zoë.quill@EXAMPLE.com",
+        "Zoe\u0308.Quill@example.com",
+        f"{EMAIL}\x7f\ufe0f\0",
+    ],
 )
 def test_spellings_of_one_email(spelling: str) -> None:
     assert normal(spelling) == normal(EMAIL)
@@ -46,6 +54,9 @@ THEIRS = [
     "<%s>",
     '{"email": "%s", "email": "other@example.com"}',
     "mailto:%s?subject=hello",
+    "*%s* and `%s`!",
+    "\N{LEFT DOUBLE QUOTATION MARK}%s\N{RIGHT DOUBLE QUOTATION MARK}",
+    "wrote to %s#reply",
 ]
 
 
@@ -66,8 +77,15 @@ THEIRS = [
 def test_a_bad_line_that_names_them(*, line: str, spelling: str, feed: object, how: str) -> None:
     stones, email = (STONES, "") if how == "by its tombstone" else (NOBODY, EMAIL)
     mentions = Mentions(feed, stones, email)  # type: ignore[arg-type]
-    assert mentions.in_bad((line % spelling).encode())
-    assert not mentions.in_bad((line % "other@example.com").encode())
+    assert mentions.in_bad(line.replace("%s", spelling).encode())
+    assert not mentions.in_bad(line.replace("%s", "other@example.com").encode())
+
+
+def test_a_bad_line_with_an_email_of_unusual_signs() -> None:
+    email = "o'neil&co@example.com"
+    for mentions in (Mentions(CUSTOMER, NOBODY.adding(email, [])), Mentions(CUSTOMER, NOBODY, email)):
+        assert mentions.in_bad(b"see o'neil&co@example.com there")
+        assert not mentions.in_bad(b"see neil&co@example.com there")
 
 
 @pytest.mark.parametrize("digits", ["1" * 5000, "0" * 5000, "0" * 5000 + "64", "99999999999"])
@@ -77,6 +95,12 @@ def test_a_reference_of_html_is_read_however_many_digits_it_has(digits: str) -> 
     assert list(readings(line)) == [
         f"{'@' if digits.endswith('064') else chr(0xFFFD)}@ Zoë.Quill@example.com",
     ]
+
+
+def test_long_texts_are_not_remembered() -> None:
+    mentions = Mentions(CUSTOMER, STONES)
+    mentions.in_bad(b"x" * 1_000_000 + b" y")
+    assert set(mentions._known) == {"y"}
 
 
 @pytest.mark.parametrize("word", ["x%s", "x.%s", "a-%s", "%s.au", "%s-x.org", "%sx", "x+%s"])
