@@ -86,10 +86,9 @@ def _words(text: str) -> Iterator[str]:
                 yield word.rstrip(".")
     for found in _DOMAIN.finditer(text):
         # whatever stands around it; the signs it may begin behind may be its own, too
-        local = _LOCAL.match(text[max(found.start() - _LONGEST, 0) : found.start()][::-1])
-        domain = found[0].rstrip(".-")
-        for end in (*(sign.start() for sign in _AROUND.finditer(local[0])), local.end()) if local else ():
-            yield local[0][:end][::-1] + domain
+        if local := _LOCAL.match(text[max(found.start() - _LONGEST, 0) : found.start()][::-1]):
+            for end in (*(sign.start() for sign in _AROUND.finditer(local[0])), local.end()):
+                yield local[0][:end][::-1] + found[0].rstrip(".-")
 
 
 def _phrase(values: Collection[str]) -> re.Pattern[str]:
