@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 import pytest
 
+import stedi.privacy
 from stedi.build import build
 from stedi.contracts import TABLES
 from stedi.engine import Engine
@@ -23,7 +24,7 @@ from stedi.lake import Lake
 from stedi.privacy import audit
 from stedi.sample import write_sample
 from stedi.settings import bundled_sample
-from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES
+from stedi.stages import PARAMETERS, RUN_PARAMETERS, STAGES, SqlFile
 
 FEEDS = ("customer", "accelerometer", "step_trainer")
 
@@ -68,6 +69,22 @@ def stand(
     ):
         who, when = zip(*rows, strict=True) if (rows := list(rows)) else ((), ())
         engine.connection.execute(sql, [list(who), list(when)]).fetchall()
+
+
+def refused(
+    devices: Iterable[tuple[str, int]], phones: list[tuple[str, int]], agree: Collection[str], clock_skew_ms: int = 0
+) -> list[str]:
+    """Run the stage, then what a certificate asks of it; return the owners of devices that it is refused for."""
+    with Engine(threads=2) as engine:
+        stand(engine, devices, [(who, at) for who, at in phones if who in agree], clock_skew_ms)
+        engine.run("owners", f"create table device_owners as {STAGES['device_owners'].sql}")
+        assert engine.run("owners", "from device_owners"), "nothing is certified by being empty"
+        engine.run("phones", "create table accelerometer_landing as from accelerometer_trusted limit 0")
+        everybody = [list(values) for values in zip(*phones, strict=True)]
+        engine.connection.execute("insert into accelerometer_landing select unnest($1), unnest($2), 0, 0, 0", everybody)
+        engine.run("consents", "create table consents as select unnest($who) as email", {"who": list(agree)})
+        check = SqlFile("owners", Path(stedi.privacy.__file__).parent / "checks/owners.sql")
+        return [key for _, _, key in engine.run("check", check.sql)]
 
 
 def owners(found: dict[str, tuple[str, int, int, int, float, int]]) -> dict[str, str]:
@@ -180,6 +197,31 @@ def test_a_companions_device_that_matches_nearly_all_is_behind_the_phones_own() 
     mine = [("my phone", t) for t in range(30)]
     devices = [("my device", t) for t in range(30)] + [("theirs", t) for t in range(4, 34)]
     assert owners(attribute(devices, mine)) == {"my device": "my phone"}
+
+
+@pytest.mark.parametrize("skew", [0, 250])
+@pytest.mark.parametrize(("shared", "is_refused"), [(26, False), (28, True)])
+def test_a_companion_with_a_device_of_their_own_is_told_apart_by_any_clock(
+    *, skew: int, shared: int, is_refused: bool
+) -> None:
+    """Ten more pairs show what all clocks differ by."""
+    walks = {f"p{n}": [100_000 * n + 1700 * t for t in range(30)] for n in range(11)}
+    theirs = [*walks["p0"][:shared], *(9_000_000 + t for t in range(30 - shared))]
+    walks["no consent"] = theirs
+    devices = [(f"device of {who}", at) for who, walk in walks.items() for at in walk]
+    phones = [(who, at + skew) for who, walk in walks.items() for at in walk]
+    found = refused(devices, phones, walks.keys() - {"no consent"}, skew)
+    assert set(found) == ({"p0"} if is_refused else set())
+
+
+def test_a_crowd_of_devices_says_nothing_to_the_certificate_either() -> None:
+    """Of 23 devices of a class one has an owner who agreed; a classmate has but a phone."""
+    alone, together = range(30), range(1000, 1200)
+    classmates = [(f"d{n}", at) for n in range(22) for at in (*together, *range(2000 + 50 * n, 2020 + 50 * n))]
+    devices = [("mine", at) for at in (*alone, *together)] + classmates
+    phones = [("me", at) for at in (*alone, *together)] + [("classmate", at) for at in together]
+    assert refused(devices, phones, {"me"}) == []
+    assert refused(devices, [*phones, *(("classmate", at) for at in alone)], {"me"}) == ["me"]
 
 
 @pytest.mark.parametrize(("instants", "attributed"), [(1, False), (4, False), (5, True)])

@@ -4,12 +4,35 @@
 -- instant with more than 20 phones or devices says little, and is left out, as by the stage. The stage's bounds hold
 -- against these phones too: as well is within 1 of 5 of the device's readings, since a phone may have lost some, unless
 -- a device that is nobody's matches that phone better by more than 1 of 10, and so is theirs.
-with device_instants as (
+with owned_readings as (
     select distinct
         o.serialNumber,
-        s.sensorReadingTime + n.shift * o.clock_skew_ms as instant
+        o.clock_skew_ms,
+        s.sensorReadingTime as reading
     from device_owners as o
     inner join step_trainer_landing as s on o.serialNumber = s.serialNumber
+),
+
+crowded_readings as (
+    select s.reading
+    from (
+        select distinct
+            t.serialNumber,
+            t.sensorReadingTime as reading
+        from step_trainer_landing as t
+        where t.sensorReadingTime in (select r.reading from owned_readings as r)
+    ) as s
+    group by s.reading
+    having count(*) > 20
+),
+
+device_instants as (
+    select distinct
+        r.serialNumber,
+        r.reading,
+        r.reading + n.shift * r.clock_skew_ms as instant
+    from owned_readings as r
+    anti join crowded_readings as c on r.reading = c.reading
     cross join (values (0), (1)) as n (shift)
 ),
 
@@ -22,11 +45,6 @@ phone_instants as (
 ),
 
 crowded as (
-    select d.instant
-    from device_instants as d
-    group by d.instant
-    having count(*) > 20
-    union
     select p.instant
     from phone_instants as p
     group by p.instant
@@ -47,14 +65,8 @@ votes as (
 readings as (
     select
         d.serialNumber,
-        count(distinct d.instant) as readings
-    from (
-        select
-            s.serialNumber,
-            s.sensorReadingTime as instant
-        from step_trainer_landing as s
-        where s.serialNumber in (select o.serialNumber from device_owners as o)
-    ) as d
+        count(distinct d.reading) as readings
+    from device_instants as d
     anti join crowded as c on d.instant = c.instant
     group by d.serialNumber
 ),
@@ -63,6 +75,7 @@ rivals as (
     select
         o.serialNumber,
         o.owner,
+        o.clock_skew_ms,
         r.owner as rival,
         r.matched as rival_matched,
         coalesce(v.matched, 0) as matched,
@@ -78,18 +91,27 @@ rivals as (
 unowned as (
     select
         p.owner,
+        p.clock_skew_ms,
         s.serialNumber,
         count(distinct s.sensorReadingTime) as matched
     from accelerometer_landing as a
-    inner join (select distinct v.rival as owner from rivals as v) as p on a.user = p.owner
-    inner join step_trainer_landing as s on a.timestamp = s.sensorReadingTime
+    inner join (
+        select distinct
+            v.rival as owner,
+            v.clock_skew_ms,
+            v.clock_skew_ms * n.shift as difference
+        from rivals as v
+        cross join (values (0), (1)) as n (shift)
+    ) as p on a.user = p.owner
+    inner join step_trainer_landing as s on a.timestamp - p.difference = s.sensorReadingTime
     where s.serialNumber not in (select o.serialNumber from device_owners as o)
-    group by p.owner, s.serialNumber
+    group by p.owner, p.clock_skew_ms, p.difference, s.serialNumber
 ),
 
 own as (
     select
         u.owner,
+        u.clock_skew_ms,
         max(u.matched * 1000 // t.readings) as share
     from unowned as u
     inner join (
@@ -101,7 +123,7 @@ own as (
         group by s.serialNumber
     ) as t on u.serialNumber = t.serialNumber
     where u.matched >= 5
-    group by u.owner
+    group by u.owner, u.clock_skew_ms
 )
 
 select
@@ -109,7 +131,7 @@ select
     'of a device that matches the phone of somebody without consent as well' as what,
     r.owner as key
 from rivals as r
-left join own as w on r.rival = w.owner
+left join own as w on r.rival = w.owner and r.clock_skew_ms = w.clock_skew_ms
 where r.rival_matched >= r.matched or r.rival_matched * 1000 // r.readings + 100 >= coalesce(w.share, 0)
 group by r.serialNumber, r.owner
 union all
