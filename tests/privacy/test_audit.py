@@ -605,6 +605,30 @@ def test_a_value_however_it_is_written(text: str, landed: str) -> None:
     assert sum(values.find(text).values()) == 1
 
 
+def test_who_measured_the_same_as_others_since_the_consent_keeps_their_rows(
+    tmp_path: Path, add_lines: Callable[..., Path], customer: Callable[..., dict[str, object]]
+) -> None:
+    """Zed trains alone, agrees, and then trains with five more people whose phones lie as still."""
+    people, start = ["Zed", *"ABCDE"], 1655297000000
+    agreed = {"lastUpdateDate": start + 500, "shareWithResearchAsOfDate": start + 500}
+    landing = tmp_path / "landing"
+    add_lines(
+        landing, "customer", [customer(name, consents=False) | (agreed if name == "Zed" else {}) for name in people]
+    )
+    for number, name in enumerate(people):
+        person, first = customer(name), start + 10_000 * number
+        instants = [*range(first, first + 30), *range(start + 990, start + 1000)]
+        add_lines(
+            landing, "step_trainer", [distance(at, str(person["serialNumber"])) for at in instants], f"{name}.json"
+        )
+        add_lines(landing, "accelerometer", [reading(at, str(person["email"])) for at in instants], f"{name}.json")
+    build(tmp_path / "lake", landing)
+    certificate = audit(tmp_path / "lake")
+    [rows] = [check.counts["training_curated"] for check in certificate.checks if check.name == "training"]
+    assert rows == 10
+    assert violations(certificate) == {}
+
+
 def test_a_reading_that_everybody_has_does_not_hold_up_the_audit() -> None:
     """Of 50,000 people everybody measured the same at one instant: pairs would be 2,500 million."""
     who = "select 'person ' || n as owner, n from range(50000) as r (n)"

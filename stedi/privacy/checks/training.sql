@@ -2,7 +2,8 @@
 -- Inputs: training_curated, device_owners, consents, step_trainer_landing, accelerometer_landing. Whose a row is, is
 -- found from what it measures: the phone's reading landed under an email, and the device's is of a device of the same
 -- customer's, apart by the clock difference of device_owners. The key of the pseudonyms is not needed. A phone reading
--- that more than 100 people have says nothing about whose a pseudonym is; of the others the three likeliest are tried.
+-- that more than 100 people have says nothing about whose a pseudonym is; of the others the three likeliest are tried,
+-- and whoever is as likely: phones that lie still measure the same.
 with training as (
     select
         t.customerPseudonym as customer,
@@ -43,7 +44,7 @@ likely as (
         t.customer,
         t.device,
         p.owner,
-        row_number() over (partition by t.customer, t.device order by count(*) desc, p.owner asc) as place
+        rank() over (partition by t.customer, t.device order by count(*) desc) as place
     from training as t
     inner join phones as p on t.phone_reading = p.phone_reading
     anti join shared as s on t.phone_reading = s.phone_reading
