@@ -52,6 +52,22 @@ def test_numbers_of_a_person_are_taken_out_wherever_they_stand(rows: dict[str, A
     assert hide(rows, text)(text) == "bad value *** or *** in row 12"
 
 
+SET_APART = {
+    "no reading of ADA QUILLFEATHER": "no reading of ***",
+    "quillfeather_ada and Ada.Quillfeather": "***_*** and ***",
+    "AdaQuillfeather2025500262": "******",
+    "call 202-550-0262, (202) 550.0262 or +1 202 550 0262": "call ***, (*** or +1 ***",
+    "born 0967/03/11, 11.3.0967, 09670311 or date(967, 3, 11)": "born ***, ***, *** or date(***)",
+    "born date(1965, 3, 1)": "born date(1965, 3, 1)",
+    "x" * 15_000 + " Ada Quillfeather": "x" * 15_000 + " ***",
+    "customer_trusted has no user, com.amazonaws says": "customer_trusted has no user, com.amazonaws says",
+}
+
+
+def test_values_are_taken_out_in_whatever_case_and_however_set_apart(rows: dict[str, Any]) -> None:
+    assert {text: hide(rows, text)(text) for text in SET_APART} == SET_APART
+
+
 def test_rows_are_read_only_where_a_text_has_a_word() -> None:
     def none() -> dict[str, Any]:
         raise AssertionError("read")
