@@ -53,7 +53,8 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     jobs, made = asked.chosen[glue], asked.made[glue]
     reports = _reports(jobs, made)
     notes = [*made.notes, *(note for report in reports for note in report.notes)]
-    hide = _hider(asked, reports, notes)
+    texts = [report.error.message for report in reports if report.error is not None]
+    hide = _hider(asked, [*texts, *(note.text for note in notes)])
     notes = [replace(note, text=hide(note.text)) for note in notes]
     outcomes = [_job(report, jobs, hide) for report in reports]
     verdicts = [_table(asked, name, jobs, made, outcomes) for name in wanted(jobs)]
@@ -100,10 +101,10 @@ def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
     return [*made.jobs, *broken, *undecided]
 
 
-def _hider(asked: ParityRun, reports: Iterable[JobReport], notes: Iterable[Note]) -> Hide:
-    """Return what hides the personal data that the jobs' own words hold."""
-    texts = [report.error.message for report in reports if report.error is not None]
-    return hider([*texts, *(note.text for note in notes)], asked.left.landing)
+def _hider(asked: ParityRun, texts: Iterable[str]) -> Hide:
+    """Return what hides the personal data of the landing lines, good and bad ones, that these texts hold."""
+    bad = [file for files in asked.left.quarantine.values() for file in files]
+    return hider(texts, asked.left.landing, bad)
 
 
 def _table(asked: ParityRun, name: str, jobs: Jobs, made: Made, outcomes: Iterable[JobOutcome]) -> TableVerdict:

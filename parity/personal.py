@@ -1,7 +1,8 @@
-"""Personal data in what others have written: messages of exceptions, notes, lines of scripts.
+"""Personal data in what others have written: messages of exceptions, notes, lines of scripts, values of other columns.
 
-A script may put a row into its exception in whatever form it likes, so besides what looks like personal data the
-landing data themselves are asked: whatever of a text stands in a column marked as personal is taken out.
+A script may put a row into its exception, or into a column, in whatever form it likes. So besides what looks like
+personal data the data themselves are asked: whatever of a text stands in a column marked as personal is taken out, and
+so is whatever stands in a line that is no row, since nobody knows which part of that is personal.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from stedi.contracts import FEEDS, TABLES
@@ -30,24 +33,44 @@ _SHORTEST = 3  # bytes: two letters say little of a name, but two Chinese ones a
 _GLUED = 6  # letters and digits from which a value is found within a longer word too
 _LONGEST = 20_000  # characters of a text; the runtime keeps no more of a message
 
+_AT_ONCE = 10_000  # quarantined lines
+
 _MARKS = "".join(c for c in map(chr, range(0x300, 0x2100)) if unicodedata.category(c)[0] == "M")
 _LETTERS = rf"(?:[^\W\d_]|[{_MARKS}])+"
 _PARTS = re.compile(rf"{_LETTERS}|\d+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _DATED = re.compile(r"(?=(?<!\d)(\d{1,4})[\W_]{1,2}(\d{1,2})[\W_]{1,2}(\d{1,4})(?!\d))")
+_NUMBER = re.compile(r"\d(?:[\W_]{0,2}\d){6,}")  # of a phone or a birthday, however they are set apart
+_ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[^u]")
 
 _COLUMNS = {column for table in TABLES.values() for column in table.columns}
 _NAMES = {*TABLES, *(column.name for column in _COLUMNS)}
 _FOLDED = frozenset(map(str.casefold, _NAMES))
 _KNOWN = "|".join(sorted(map(re.escape, _NAMES), key=len, reverse=True))
 _WORD = re.compile(rf"(?<!\w)(?:{_KNOWN})(?!\w)|(?P<word>{_LETTERS})", re.IGNORECASE)
+# what a column that holds nothing personal has in a line: as its contract says, and nothing else
+_PLAIN = "|".join(
+    rf'"{column.name}"\s*:\s*' + (r'"[^"\\]*"' if column.type == "VARCHAR" else r"-?[\d.]+(?![\d.])")
+    for column in sorted(_COLUMNS, key=str)
+    if not column.pii
+)
+_IMPERSONAL = re.compile(_PLAIN)
+_ORDINARY = frozenset(
+    re.findall(
+        r"\w+",
+        "and are bad but cannot does error false for from has have into its json key line nan not null row rows that"
+        " the this true type value was with",
+    )
+)
+"""Words of broken lines that are left in messages: nobody is called so."""
 
 
-def hider(texts: Iterable[str], landing: Callable[[], Mapping[str, Any]]) -> Hide:
-    """Return what hides the personal data that these texts hold, of the good rows that `landing` returns by feed.
+def hider(texts: Iterable[str], landing: Callable[[], Mapping[str, Any]], quarantined: Iterable[Path] = ()) -> Hide:
+    """Return what hides the personal data that these texts hold, of the landing data.
 
-    Values are looked for in any case and however their parts are set apart, and the words of a value by themselves;
-    names of our tables and columns stay. Where no text has a word, nothing is read.
+    `landing` returns the good rows by feed, `quarantined` are the files of the lines that are none. Values are looked
+    for in any case and however their parts are set apart, and the words of a value by themselves; names of our tables
+    and columns stay. Where no text has a word, nothing is read.
     """
 
     def columns() -> Iterator[Ask]:
@@ -57,11 +80,11 @@ def hider(texts: Iterable[str], landing: Callable[[], Mapping[str, Any]]) -> Hid
                 if column.pii:
                     yield _asking(rows[feed.name], column.name)
 
-    return hider_of(texts, columns)
+    return hider_of(texts, columns, quarantined)
 
 
-def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]]) -> Hide:
-    """Return what hides the values of columns that these texts hold."""
+def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]], quarantined: Iterable[Path] = ()) -> Hide:
+    """Return what hides the values of columns, and of quarantined lines, that these texts hold."""
     whole = "\n".join(text[:_LONGEST] for text in texts).replace("\0", " ")
     words = sorted({found["word"] for found in _WORD.finditer(whole) if _is_long(found["word"])})
     if not words and not any(c.isalnum() for c in whole):
@@ -70,9 +93,9 @@ def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]]) -> Hide
     values: set[str] = set()
     hidden: set[str] = set()
     sql = _sql(whole, words, dates)
-    for ask in columns():
-        for text, is_word in ask(sql):
-            (hidden if is_word else values).add(text)
+    rows = (row for ask in columns() for row in ask(sql))
+    for text, is_word in chain(rows, _in_lines(quarantined, whole, words, dates)):
+        (hidden if is_word else values).add(text)
     hidden = {word.casefold() for word in hidden}
     # the longest first: a name before its parts
     patterns = [pattern for value in sorted(values, key=len, reverse=True) if (pattern := _pattern(value))]
@@ -138,6 +161,34 @@ def _dates(text: str) -> set[str]:
             if len(year) > 2 and len(month) <= 2 and len(day) <= 2:  # noqa: PLR2004 - digits
                 found.add(f"{int(year):04}-{int(month):02}-{int(day):02}")
     return found
+
+
+def _in_lines(files: Iterable[Path], whole: str, words: Iterable[str], dates: set[str]) -> Iterator[tuple[str, bool]]:
+    """Yield what of quarantined lines stands in a text, and whether it is a word.
+
+    Nobody knows where a field of a broken line begins and ends, so they are looked through in words and numbers.
+    """
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    wanted = {word.casefold() for word in words} - _ORDINARY
+    digits = "".join(filter(str.isdecimal, whole))
+    for file in files:
+        with pq.ParquetFile(file) as parquet:
+            for batch in parquet.iter_batches(_AT_ONCE, columns=["raw"]):
+                raw = b"\n".join(batch["raw"].to_pylist()).decode("utf-8", "replace")
+                text = _IMPERSONAL.sub("", _ESCAPED.sub(_unescaped, raw))
+                found = {match["word"].casefold() for match in _WORD.finditer(text) if match["word"]}
+                yield from ((word, True) for word in wanted & found)
+                yield from ((date, False) for date in {match.group() for match in _DATE.finditer(text)} & dates)
+                numbers = {"".join(filter(str.isdecimal, number)) for number in _NUMBER.findall(text)}
+                yield from ((number, False) for number in numbers if number in digits)
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    r"""Return the letters that a line of JSON has as `\u00e9`, and a blank for what is none, as `\n`."""
+    if found.group()[1] != "u":
+        return " "
+    return bytes.fromhex(found.group().replace("\\u", "")).decode("utf-16-be", "replace")
 
 
 def _is_long(word: str | None) -> bool:

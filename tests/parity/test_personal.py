@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,34 @@ SET_APART = {
 
 def test_values_are_taken_out_in_whatever_case_and_however_set_apart(rows: dict[str, Any]) -> None:
     assert {text: hide(rows, text)(text) for text in SET_APART} == SET_APART
+
+
+BAD = [
+    '{"customerName": "Una Brokenheart", "email": 7, "phone": "303-555-0144", "birthDay": "1971-11-02"}',
+    '{"customerName": "Jos\\u00e9 Garc\\u00eda\\nLovelace", "phone": 4045550177, "serialNumber": "device-of-uli"',
+    "Ivo Scatterfield,5055550123,the row is bad",
+    '{"user": "-", "timestamp": 1655296678763, "x": "Greta"}',
+]
+"""Lines that are no rows: a wrong type, one that was cut off, no JSON at all."""
+
+
+def test_what_stands_in_lines_that_are_no_rows_is_taken_out(
+    landing: Path, lake: Path, add_lines: Callable[..., Path]
+) -> None:
+    add_lines(landing, "customer", [*BAD[:3], b'{"customerName": "Nils \xff Bytes"}'])
+    add_lines(landing, "accelerometer", BAD[3:])
+    build(lake, landing)
+    files = list((lake / "_quarantine").rglob("*.parquet"))
+    texts = {
+        "una BROKENHEART, 3035550144, 1971/11/02, date(1971, 11, 2)": "*** ***, ***, ***, date(***)",
+        "no reading of José García, Lovelace or 404 555 0177": "no reading of *** ***, *** or ***",
+        "IVO of Scatterfield has 505-5550123": "*** of *** has ***",
+        "the row is bad: user, serialNumber device-uli": "the row is bad: user, serialNumber device-uli",
+        "Greta and Nils at 1655296678763": "*** and *** at 1655296678763",
+    }
+    with Lake.open(lake) as opened:
+        rows = {feed.name: opened.table(feed.name).duckdb() for feed in FEEDS}
+        assert {text: hider([text], lambda: rows, files)(text) for text in texts} == texts
 
 
 def test_rows_are_read_only_where_a_text_has_a_word() -> None:
