@@ -14,7 +14,7 @@ from parity.personal import Hide
 from parity.plan import Note
 from parity.scripts import Script, Step
 from parity.worker import JobError, JobResult
-from stedi.masking import scrub
+from stedi.masking import mask_emails, scrub
 
 __all__ = ["likely_wrong", "notes_of", "shown_error", "steps_behind"]
 
@@ -69,19 +69,19 @@ _OF_CODE = ("NameError", "UnboundLocalError", "AttributeError", "ImportError", "
 _CODE = re.compile(r"(?<![A-Za-z])'([A-Za-z_][\w.]*)'(?P<object> object)?")
 
 
-def likely_wrong(error: JobError, script: Script | None = None) -> str:
-    """Return what is likely wrong, "" where there is no guess."""
+def likely_wrong(error: JobError, hide: Hide = mask_emails) -> str:
+    """Return what is likely wrong, "" where there is no guess; names in it may be literals of a script."""
     found = _CLASS.search(error.message)
     for name, says in _SAYS.items():
         if found is not None and found.group(1).startswith(name):
-            return says.format(name=_named(error.message), instead=_instead(error.message))
+            return says.format(name=hide(_named(error.message)), instead=hide(_instead(error.message)))
     last = error.type.rpartition(".")[2]
     if last in _TYPES:
         return _TYPES[last]
     if "File too large" in error.message:
         return "it printed, or wrote into one file, more than a gigabyte"
     if "UnresolvedColumn" in error.message or "cannot resolve" in error.message:
-        return f"its input has no column {_named(error.message)}"
+        return f"its input has no column {hide(_named(error.message))}"
     return ""
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,14 +18,13 @@ from parity.verdict import TableVerdict, Verdict, failed, in_order, missing, ove
 from parity.worker import JobError
 from stedi.contracts import FEEDS, TABLES, Column, Table
 from stedi.errors import StediError, UsageError
-from stedi.masking import mask_emails
 from stedi.plan import order
 from stedi.stages import RUN_PARAMETERS, STAGES
 
 if TYPE_CHECKING:
     from parity.run import ParityRun
 
-__all__ = ["inputs_of", "mapping", "pair", "side", "wanted"]
+__all__ = ["inputs_of", "mapping", "pair", "plan_notes", "side", "wanted"]
 
 
 def wanted(jobs: Jobs) -> tuple[str, ...]:
@@ -53,8 +52,7 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     jobs, made = asked.chosen[glue], asked.made[glue]
     reports = _reports(jobs, made)
     notes = [*made.notes, *(note for report in reports for note in report.notes)]
-    texts = [report.error.message for report in reports if report.error is not None]
-    hide = _hider(asked, [*texts, *(note.text for note in notes)])
+    hide = _hider(asked, [*_words(jobs, reports), *(note.text for note in notes)])
     notes = [replace(note, text=hide(note.text)) for note in notes]
     outcomes = [_job(report, jobs, hide) for report in reports]
     verdicts = [_table(asked, name, jobs, made, outcomes) for name in wanted(jobs)]
@@ -62,7 +60,7 @@ def side(asked: ParityRun, glue: str) -> SideOutcome:
     return SideOutcome(
         glue=glue,
         engine=asked.rights[glue].name,
-        tables=tuple(_explained(verdict, jobs, notes) for verdict in verdicts),
+        tables=tuple(_explained(verdict, jobs, notes, hide) for verdict in verdicts),
         quarantine=tuple(_quarantine(asked, feed, made, reports) for feed in FEEDS) if jobs.rendered else (),
         ledger=tuple(_ledger(asked, feed, made) for feed in FEEDS) if jobs.rendered else (),
         jobs=tuple(outcomes),
@@ -79,7 +77,7 @@ def pair(asked: ParityRun, first: str, second: str) -> tuple[TableVerdict, ...]:
     return tuple(_compared(asked, name, one, other, (f"Glue {first}", f"Glue {second}")) for name in names)
 
 
-def mapping(jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
+def mapping(asked: ParityRun, jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
     """Return what the scripts' places are taken for: script, place, table; landing data first, "" for no script."""
     plan = jobs.plan
     found = [("", given.table or given.path, given.feed) for given in plan.given]
@@ -87,7 +85,14 @@ def mapping(jobs: Jobs) -> tuple[tuple[str, str, str], ...]:
         (output.script, output.access.name or output.path, output.table or ("?" if output.ours else "none"))
         for output in plan.outputs
     ]
-    return tuple(found)
+    hide = _hider(asked, [place for _, place, _ in found])
+    return tuple((script, hide(place), table) for script, place, table in found)
+
+
+def plan_notes(asked: ParityRun, jobs: Jobs) -> tuple[str, ...]:
+    """Return what reading the scripts has found worth saying."""
+    hide = _hider(asked, [note.text for note in jobs.plan.notes])
+    return tuple(str(replace(note, text=hide(note.text))) for note in jobs.plan.notes)
 
 
 def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
@@ -99,6 +104,13 @@ def _reports(jobs: Jobs, made: Made) -> list[JobReport]:
         for name, (line, said) in jobs.plan.undecided.items()
     ]
     return [*made.jobs, *broken, *undecided]
+
+
+def _words(jobs: Jobs, reports: Iterable[JobReport]) -> Iterator[str]:
+    """Yield whatever of the jobs' own words may be shown: messages of exceptions and lines of scripts."""
+    yield from (report.error.message for report in reports if report.error is not None)
+    yield from (script.error[1] for script in jobs.plan.broken if script.error is not None)
+    yield from (step.text for script in jobs.plan.jobs for step in script.steps)
 
 
 def _hider(asked: ParityRun, texts: Iterable[str]) -> Hide:
@@ -168,7 +180,7 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
 _FIELD_CASE = "name the field as the frame does; [runtime] field_case in parity.toml has Glue match it in any case"
 
 
-def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note]) -> TableVerdict:
+def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note], hide: Hide) -> TableVerdict:
     """Add what the job of a table met with, and the lines of its script that are likely behind a difference."""
     if jobs.rendered or verdict.verdict is not Verdict.DIFFERENT:
         return verdict
@@ -176,7 +188,7 @@ def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note]) -> Tabl
     met = [str(note) for script in scripts for note in notes if note.script == script.name]
     fix = verdict.fix or (_FIELD_CASE if any("absent field" in text and "it has" in text for text in met) else "")
     lines = [
-        f"{script.name}, line {step.line}: {step.kind}: {_short(step.text)}"
+        f"{script.name}, line {step.line}: {step.kind}: {_short(hide(step.text))}"
         for script in scripts
         for explanation in verdict.causes
         for step in steps_behind(script, str(explanation.cause))
@@ -185,7 +197,7 @@ def _explained(verdict: TableVerdict, jobs: Jobs, notes: Iterable[Note]) -> Tabl
 
 
 def _short(text: str) -> str:
-    line = mask_emails(" ".join(text.split()))
+    line = " ".join(text.split())
     return line if len(line) <= 160 else f"{line[:160]}…"  # noqa: PLR2004
 
 
@@ -216,14 +228,19 @@ def _job(report: JobReport, jobs: Jobs, hide: Hide) -> JobOutcome:
         line, text = script.error
         said = JobError("SyntaxError", text, line=line)
         return JobOutcome(
-            report.name, report.table, "failed", problem=f"SyntaxError: {text}", likely=likely_wrong(said), line=line
+            report.name,
+            report.table,
+            "failed",
+            problem=f"SyntaxError: {hide(text)}",
+            likely=likely_wrong(said),
+            line=line,
         )
     error = report.error
     if error is None:
         problem = "it took longer than it may" if report.state == "timeout" else "it failed without saying why"
         return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), problem, log=log)
     problem = shown_error(error, script, hide)
-    likely = likely_wrong(error, script)
+    likely = likely_wrong(error, hide)
     return JobOutcome(
         report.name, report.table, report.state, round(report.seconds, 3), problem, likely, error.line, log
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 import studio
 
@@ -27,7 +28,7 @@ SCRIPT = "customer_landing_to_trusted.py"
 
 
 class Right:
-    """A right side that has made what it is given: its tables, and how its jobs ended."""
+    """A right side that has made our tables but for those it is given, None for none, and whose jobs ended so."""
 
     name = "spark"
 
@@ -41,7 +42,8 @@ class Right:
         pass
 
     def make(self, given: Any, ours: Mapping[str, Any]) -> Made:
-        return Made(tables={**ours, **self._made.tables}, jobs=self._made.jobs, notes=self._made.notes)
+        tables = {name: data for name, data in {**ours, **self._made.tables}.items() if data is not None}
+        return Made(tables=tables, jobs=self._made.jobs, notes=self._made.notes)
 
 
 def go(landing: Path, folder: Path, made: Made, scripts: Mapping[str, str] | None = None, **more: Any) -> Outcome:
@@ -82,3 +84,28 @@ def test_messages_and_notes_of_jobs_hide_what_stands_in_lines_that_are_no_rows(
     texts = shown(outcome)
     assert "dropped the row of ***" in texts["json"]
     assert not leaks(texts, "Una", "Brokenheart", "0144")
+
+
+def test_literals_of_a_script_are_hidden_in_its_lines_places_and_missing_columns(
+    landing: Path, tmp_path: Path, shown: Shown
+) -> None:
+    """A query that leaves one customer out, an output in a folder of her name, and a column that is called so."""
+    jobs = studio.jobs() | {
+        SCRIPT: studio.script(
+            studio.s3("Landing", f"s3://{studio.BUCKET}/customer/landing/"),
+            studio.sql("Kept", "select * from c where customerName != 'ADA QUILLFEATHER' and phone != '202-550-0262'"),
+            studio.sink("Trusted", "Kept", f"s3://{studio.BUCKET}/Quillfeather/0967/03/11/", "customer_trusted"),
+        )
+    }
+    message = "[UNRESOLVED_COLUMN] A column with name `Quillfeather` cannot be resolved. Did you mean `Ada`?"
+    failed = JobReport("customer_trusted_to_curated.py", "customers_curated", "failed", error=JobError("E", message))
+    narrow = pa.table({"email": ["Bob.Quillfeather@example.com"], "serialNumber": ["serial-275"]})
+    outcome = go(
+        landing, tmp_path, Made(tables={"customer_trusted": narrow, "customers_curated": None}, jobs=[failed]), jobs
+    )
+    [note] = [note for note in outcome.sides[0].tables[0].notes if note.startswith(SCRIPT)]
+    assert note.endswith("sql: select * from c where customerName != '***' and phone != '***'")
+    assert outcome.sides[0].jobs[0].likely == "its input has no column ***; it has ***"
+    assert (SCRIPT, "s3://stedi-lake-house/***/***/ as stedi.customer_trusted", "customer_trusted") in outcome.mapping
+    assert any("to s3://stedi-lake-house/***/***/ as stedi" in note for note in outcome.notes)
+    assert not leaks(shown(outcome), "Ada", "Quillfeather", "0262", "0967/03")
