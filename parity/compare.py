@@ -17,9 +17,11 @@ from parity.case import Case
 from parity.causes import find_causes, row_order
 from parity.context import Context, Tables
 from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
-from parity.examples import EXAMPLES, find_examples, masked
+from parity.examples import EXAMPLES, Show, find_examples
 from parity.fingerprint import Fingerprint, fingerprint
 from parity.pairing import Pairing, is_number, pair
+from parity.personal import Hider
+from parity.shown import show_all, showing, without_names
 from parity.sources import Data, Source, open_source, readable, refuse_long_integers
 from parity.tolerance import Tolerance, near, pair_near
 from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
@@ -47,6 +49,7 @@ def compare(
     labels: tuple[str, str] = ("left", "right"),
     may_be_empty: bool = False,
     show_pii: bool = False,
+    hider: Hider | None = None,
     examples: int = EXAMPLES,
     memory_limit: str | None = None,
     options: Options | None = None,
@@ -56,7 +59,8 @@ def compare(
     `contract` says which columns are optional and personal, and by which keys to pair rows that changed (its required
     columns; `keys` goes first). `tolerance` maps columns of doubles to how far two values may lie apart. `context`
     holds other tables of the left side by name, which some causes need, or returns them when it is called, where one
-    does. `labels` name the sides in the evidence.
+    does. `labels` name the sides in the evidence. `hider` knows what is personal in the data that both tables were made
+    from; without one only what the tables and the context hold is known, and more is masked.
     Two empty tables are the same only with `may_be_empty`; a table that is not there is `missing`, on both sides too.
     Raises UsageError for keys and tolerances that name no column, EnvironmentFault where a side cannot be read.
     """
@@ -88,7 +92,10 @@ def compare(
             labels=labels,
             names=names,
         )
-        verdict = _judge(case, may_be_empty=may_be_empty, show_pii=show_pii, most=examples)
+        show = show_all if show_pii else showing(case, hider)
+        verdict = _judge(case, may_be_empty=may_be_empty, show=show, most=examples)
+        if not show_pii:
+            verdict = without_names(verdict, case, hider)
         return replace(verdict, seconds=time.perf_counter() - started)
 
 
@@ -147,7 +154,7 @@ def _print(engine: Engine, view: str, source: Source, what: str) -> Fingerprint:
         return fingerprint(engine, view, what)
 
 
-def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> TableVerdict:
+def _judge(case: Case, *, may_be_empty: bool, show: Show, most: int) -> TableVerdict:
     left, right = case.prints
     verdict = TableVerdict(
         case.name,
@@ -171,14 +178,13 @@ def _judge(case: Case, *, may_be_empty: bool, show_pii: bool, most: int) -> Tabl
             verdict = replace(verdict, notes=(*verdict.notes, within, *filter(None, [near_note])))
             if not case.difference.rows.any and not case.pairing.differs:
                 return replace(verdict, verdict=Verdict.SAME)
-    hidden = frozenset() if show_pii else masked([(c.name, c.type) for c in case.columns], case.contract)
     pairs, others = None, [at for at in range(len(case.columns)) if at not in case.keys]
     if case.difference.rows.any and case.keys:
         nearness = {at: near(at, case.columns[at].type, tolerance) for at, tolerance in case.tolerance.items()}
         case.paired, case.changed = changed_by_key(case.engine, case.keys, others, nearness)
         pairs = others
     found = (
-        find_examples(case.engine, [c.name for c in case.columns], hidden, pairs=pairs, most=most)
+        find_examples(case.engine, [c.name for c in case.columns], show, pairs=pairs, most=most)
         if case.difference.rows.any
         else ()
     )

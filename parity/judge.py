@@ -168,6 +168,7 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
             labels=labels,
             may_be_empty=name in asked.may_be_empty,
             show_pii=asked.show_pii,
+            hider=lambda texts: _hider(asked, texts),
             memory_limit=asked.memory_limit,
         )
     except StediError as error:
@@ -274,6 +275,7 @@ def _quarantine(asked: ParityRun, feed: Table, made: Made, reports: Iterable[Job
             labels=("DuckDB", "Glue"),
             may_be_empty=True,
             show_pii=asked.show_pii,
+            hider=lambda texts: _hider(asked, texts),
             memory_limit=asked.memory_limit,
         )
     except StediError as error:

@@ -81,7 +81,8 @@ def diff(
 
     Schema, then row count, then the rows as a bag: order of rows and columns and case of names do not matter, NULL
     equals NULL. A difference is explained: rows only here, only there, repeated; what changed of rows with the same
-    key; the likely cause. Values of text are masked unless --table says what they are, and personal data always.
+    key; the likely cause. Values of text are masked unless --table says what they are and both sides, or the context,
+    have them; personal data always.
     """
     from parity.compare import compare
     from parity.context import lake_context

@@ -47,9 +47,13 @@ class Right:
 
 
 def go(landing: Path, folder: Path, made: Made, scripts: Mapping[str, str] | None = None, **more: Any) -> Outcome:
-    """Run these scripts, as if they had made this."""
+    """Run these scripts, as if they had made this; of two versions of Glue the other has made our tables."""
     jobs = studio.put(folder / "jobs", dict(scripts or studio.jobs()))
-    return run(ParityRun(str(landing), jobs, engine=lambda *_: Right(made), known_file=folder / "none.toml", **more))
+
+    def engine(_: object, glue: str) -> Right:
+        return Right(made if glue == "5.1" else Made())
+
+    return run(ParityRun(str(landing), jobs, engine=engine, known_file=folder / "none.toml", **more))
 
 
 @pytest.fixture
@@ -109,3 +113,57 @@ def test_literals_of_a_script_are_hidden_in_its_lines_places_and_missing_columns
     assert (SCRIPT, "s3://stedi-lake-house/***/***/ as stedi.customer_trusted", "customer_trusted") in outcome.mapping
     assert any("to s3://stedi-lake-house/***/***/ as stedi" in note for note in outcome.notes)
     assert not leaks(shown(outcome), "Ada", "Quillfeather", "0262", "0967/03")
+
+
+PEOPLE = ["Ada Quillfeather", "20255-00262", "0967-03-11", "Bob.Quillfeather@example.com", "BROKENHEART, UNA", "x"]
+"""What a job can put where a serial number belongs; the last is nobody's."""
+
+
+def test_examples_hide_personal_data_in_every_column_of_both_versions(
+    landing: Path, tmp_path: Path, add_lines: Callable[..., Path], shown: Shown
+) -> None:
+    add_lines(landing, "customer", ['{"customerName": "Una Brokenheart", "email": 7}'])
+    rows = len(PEOPLE)
+    wrong = pa.table(
+        {
+            "sensorReadingTime": [2025500262, *[1655296678763] * (rows - 1)],
+            "serialNumber": PEOPLE,
+            "distanceFromObject": list(range(rows)),
+        }
+    )
+    made = Made(tables={"step_trainer_trusted": wrong})
+    outcome = go(landing, tmp_path, made, glue=("5.1", "6.0"))
+    first = next(verdict for verdict in outcome.sides[0].tables if verdict.table == "step_trainer_trusted")
+    second = next(verdict for verdict in outcome.pairs["5.1 6.0"] if verdict.table == "step_trainer_trusted")
+    for verdict, kind in ((first, "right only"), (second, "left only")):
+        found = {
+            (example.values["sensorReadingTime"], example.values["serialNumber"])
+            for example in verdict.examples
+            if example.kind == kind
+        }
+        serials = ["***", "***", "***", "***, ***", "x"]
+        assert found == {("***", "***"), *(("1655296678763", serial) for serial in serials)}, found
+    # ours are shown as they are: whoever compares has to know which device it is
+    assert {example.values["serialNumber"] for example in first.examples if example.kind == "left only"} == {
+        "serial-262",
+        "serial-275",
+    }
+    assert not leaks(shown(outcome), "Quillfeather", "00262", "0967-03", "Brokenheart")
+
+
+def test_columns_that_are_called_as_people_are_hidden(landing: Path, tmp_path: Path, shown: Shown) -> None:
+    """As a pivot makes them: one of each customer, and a struct of them."""
+    person = pa.struct([("Ada Quillfeather", pa.int64()), ("phone", pa.string())])
+    wide = pa.table(
+        {
+            "Bob.Quillfeather@example.com": [1],
+            "Ada.Quillfeather@example.com": [2],
+            "serialNumber": pa.array([{"Ada Quillfeather": 1, "phone": "202-550-0262"}], person),
+            "distance": pa.array(["Ada Quillfeather"]).dictionary_encode(),
+        }
+    )
+    outcome = go(landing, tmp_path, Made(tables={"step_trainer_trusted": wide}))
+    verdict = next(verdict for verdict in outcome.sides[0].tables if verdict.table == "step_trainer_trusted")
+    assert {"***", "*** (2)"} <= {column.name for column in verdict.columns}
+    texts = shown(outcome)
+    assert not leaks(texts, "Quillfeather", "0262"), [text for _, text in texts.items() if "Quillf" in text]

@@ -183,6 +183,51 @@ def test_text_is_masked_where_no_contract_says_what_it_is() -> None:
     assert list(example.values.values()) == ["secret", "5551234567", "12", "1970-01-01"]
 
 
+def test_text_that_one_side_alone_has_is_masked_where_nobody_knows_whose_it_is() -> None:
+    """Two tables of one contract: a job may have put anybody's name or phone where a device belongs."""
+
+    def side(serials: list[str], times: list[int]) -> pa.Table:
+        columns = {"sensorReadingTime": times, "serialNumber": serials, "distanceFromObject": [7] * len(serials)}
+        return pa.table(columns)
+
+    contract = TABLES["step_trainer_trusted"]
+    left, right = side(["a-1", "a-1", "b-2"], [1, 2, 3]), side(["a-1", "Ada Quill", "a@b.c"], [4, 5, 6])
+
+    def serials(lake: dict[str, pa.Table] | None = None) -> set[tuple[str, str]]:
+        found = compare(left, right, contract=contract, context=lake)
+        return {(example.kind, example.values["serialNumber"]) for example in found.examples}
+
+    both = {("left only", "a-1"), ("right only", "a-1")}
+    others = {("right only", "A*** (9 characters)"), ("right only", "a*** (5 characters)")}
+    assert serials() == both | others | {("left only", "b*** (3 characters)")}
+    # the other tables of a lake know the device
+    lake = {"customer_landing": pa.table({"serialNumber": ["b-2"], "customerName": ["Ada Quill"], "phone": ["x"]})}
+    assert serials(lake) == both | others | {("left only", "b-2")}
+
+
+def test_personal_data_of_the_tables_themselves_are_hidden_in_their_other_columns() -> None:
+    """Numbers too, and where both sides have it."""
+    contract = TABLES["customer_trusted"]
+    person = {"customerName": ["Ada Quill"], "email": ["ada@b.c"], "phone": ["2025550142"], "birthDay": ["1971-11-02"]}
+    left = pa.table(person | {"serialNumber": ["of ada QUILL"], "registrationDate": [2025550142]})
+    right = pa.table(person | {"serialNumber": ["of ada QUILL"], "registrationDate": [19711102]})
+    [example] = compare(left, right, contract=contract).examples
+    shown = {name: example.values[name] for name in ("serialNumber", "registrationDate")}
+    assert (shown, dict(example.changed)) == (
+        {"serialNumber": "of ***", "registrationDate": "***"},
+        {"registrationDate": "***"},
+    )
+
+
+def test_names_of_columns_and_values_of_enumerations_are_no_way_out() -> None:
+    left = pa.table({"a@b.c": [1], "d@e.f": ["x"], "kind": pa.array(["Ada Quill"]).dictionary_encode()})
+    right = pa.table({"a@b.c": [2], "d@e.f": ["y"], "kind": pa.array(["Ada Quill"])})
+    for verdict in (compare(left, right), compare(left, left)):
+        text = json.dumps(document(Report([verdict])))
+        assert "@" not in text
+        assert "Quill" not in text
+
+
 def test_nothing_in_the_data_becomes_markup() -> None:
     found = nasty()
     plain = Tags(page(Report([failed("b", "x")])))
