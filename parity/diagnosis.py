@@ -16,11 +16,13 @@ from parity.scripts import Script, Step
 from parity.worker import JobError, JobResult
 from stedi.masking import mask_emails, scrub
 
-__all__ = ["likely_wrong", "notes_of", "shown_error", "steps_behind"]
+__all__ = ["likely_wrong", "notes_of", "raised", "shown_error", "steps_behind"]
 
 _CLASS = re.compile(r"\[([A-Z][A-Z_]+(?:\.[A-Z_]+)?)\]")
 _REASON = re.compile(r"^Caused by: (.+)$", re.MULTILINE)
 _NAME = re.compile(r"`([^`]+)`(?:\.`([^`]+)`)*")
+_TRACE = "Traceback (most recent call last):\n"
+_RAISED = re.compile(r"^([A-Za-z_][\w.]*)(?:: (.*))?$", re.MULTILINE)
 _QUIET = ("ignored", "written")
 _LONGEST = 300
 
@@ -69,6 +71,24 @@ _OF_CODE = ("NameError", "UnboundLocalError", "AttributeError", "ImportError", "
 _CODE = re.compile(r"(?<![A-Za-z])'([A-Za-z_][\w.]*)'(?P<object> object)?")
 
 
+def raised(error: JobError) -> JobError:
+    """Return what a function of the script has raised in a worker of Spark, where that is why a job failed.
+
+    Spark hands on the worker's stack as text, at the end of which it stands; the line is the last one of the script.
+    """
+    if "PythonException" not in (error.type, *re.findall(r"\bPythonException\b", error.message)):
+        return error
+    _, _, stack = error.message.rpartition(_TRACE)
+    # a value may stand in the text of an exception, and look like another: the first that is not indented is it
+    found = _RAISED.search(stack)
+    if found is None:
+        return error
+    kind, said = found[1].rpartition(".")[2], found[2] or ""
+    lines = re.findall(rf'^  File "{re.escape(error.file or "")}", line (\d+)', stack[: found.start()], re.MULTILINE)
+    line = int(lines[-1]) if lines else error.line
+    return JobError(kind, f"there is no key {said}" if kind == "KeyError" else said, error.file, line)
+
+
 def likely_wrong(error: JobError, hide: Hide = mask_emails) -> str:
     """Return what is likely wrong, "" where there is no guess; names in it may be literals of a script."""
     found = _CLASS.search(error.message)
@@ -102,7 +122,8 @@ def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
     said = hide(scrub(message)) if message.strip() else ""
     said = re.sub("\0(\\d+)\0", lambda found: kept[int(found[1])], said)
     said = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
-    return f"{error.type}: {said}" if said else error.type
+    kind = hide(error.type)
+    return f"{kind}: {said}" if said else kind
 
 
 def _essence(message: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from parity.compare import compare
-from parity.diagnosis import likely_wrong, shown_error, steps_behind
+from parity.diagnosis import likely_wrong, raised, shown_error, steps_behind
 from parity.engines import JobReport, Made, trusted_of
 from parity.jobs import Jobs
 from parity.outcome import Check, JobOutcome, SideOutcome
@@ -240,6 +240,7 @@ def _job(report: JobReport, jobs: Jobs, hide: Hide) -> JobOutcome:
     if error is None:
         problem = "it took longer than it may" if report.state == "timeout" else "it failed without saying why"
         return JobOutcome(report.name, report.table, report.state, round(report.seconds, 3), problem, log=log)
+    error = raised(error)
     problem = shown_error(error, script, hide)
     likely = likely_wrong(error, hide)
     return JobOutcome(

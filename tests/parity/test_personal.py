@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from parity.diagnosis import likely_wrong, shown_error
+from parity.diagnosis import likely_wrong, raised, shown_error
 from parity.personal import Hide, hider
 from parity.scripts import Script
 from parity.worker import JobError
@@ -139,6 +139,51 @@ def test_what_a_task_failed_of_is_shown_and_not_that_it_failed() -> None:
     assert "as Parquet or ORC that are none" in likely_wrong(error)
     other = JobError("Py4JJavaError", message.replace("[CANNOT_READ_FILE_FOOTER] ", ""))
     assert shown_error(other, CODE, lambda text: text).endswith("RuntimeException: it is not a Parquet file of '***'")
+
+
+STACK = """Traceback (most recent call last):
+  File "/jobs/a.py", line 3, in check
+    return {}[name]
+           ~~^^^^^^
+KeyError: 'Ada'
+
+The above exception was the direct cause of the following exception:
+
+Traceback (most recent call last):
+  File "/spark/worker.py", line 1247, in main
+    process()
+  File "/jobs/a.py", line 5, in check
+    raise Odd(f"no reading of {name}") from error
+mylib.Odd: no reading of 'Ada'
+RuntimeError: is the rest of what it says
+"""
+"""As Spark hands on what a function of a script has raised."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "before", "after"),
+    [
+        ("PythonException", "An exception was thrown from the Python worker.\n", ""),
+        (
+            "Py4JJavaError",
+            "Job aborted due to stage failure: Task 1 failed: org.apache.spark.api.python.PythonException: ",
+            "\n\tat org.apache.spark.Some.thing(Some.scala:1)\nCaused by: java.lang.Exception: it ended",
+        ),
+    ],
+)
+def test_what_a_function_of_the_script_has_raised_is_named_by_python(kind: str, before: str, after: str) -> None:
+    error = raised(JobError(kind, f"{before}{STACK}{after}", "/jobs/a.py", 9))
+    assert (error.type, error.line) == ("Odd", 5)
+    assert shown_error(error, CODE, lambda text: text) == "Odd: no reading of '***'"
+    first, _, _ = STACK.partition("\nThe above")
+    error = raised(JobError(kind, f"{before}{first}{after}", "/jobs/a.py", 9))
+    assert (error.type, error.message, error.line) == ("KeyError", "there is no key 'Ada'", 3)
+    assert "a record has not the field" in likely_wrong(error)
+
+
+def test_other_exceptions_are_what_they_are() -> None:
+    for error in (JobError("RuntimeError", STACK, "/jobs/a.py", 9), JobError("PythonException", "it ended")):
+        assert raised(error) is error
 
 
 @pytest.mark.parametrize(

@@ -174,8 +174,9 @@ FAILURES = JOBS | {
     "customer_landing_to_trusted.py": JOBS["customer_landing_to_trusted.py"].replace("job.init(", "job.init(("),
     "accelerometer_landing_to_trusted.py": JOBS["accelerometer_landing_to_trusted.py"].replace(
         "job.commit()",
-        "row = CustomerTrusted_node2.toDF().first()\n"
-        "raise ValueError(f'no reading of {row.customername}, {row.email}, {row.phone}, born {row.birthday}')",
+        "def check(row):\n"
+        "    raise ValueError(f'no reading of {row.customername}, {row.email}, {row.phone}, born {row.birthday}')\n"
+        "CustomerTrusted_node2.toDF().rdd.map(check).count()",
     ),
     "customer_trusted_to_curated.py": JOBS["customer_trusted_to_curated.py"].replace(
         "job.commit()", "held = bytearray(64 << 30)"
