@@ -113,7 +113,8 @@ def shown_error(error: JobError, script: Script | None, hide: Hide) -> str:
         known = set(re.findall(r"\w+", script.text if script else "")) | set(dir(builtins))
 
         def keep(found: re.Match[str]) -> str:
-            if not found["object"] and not set(found[1].split(".")) <= known:
+            is_known = found["object"] or set(found[1].split(".")) <= known
+            if not is_known or hide(found.group()) != found.group():
                 return found.group()
             kept.append(found.group())
             return f"\0{len(kept) - 1}\0"

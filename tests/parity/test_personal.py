@@ -141,6 +141,13 @@ def test_what_a_task_failed_of_is_shown_and_not_that_it_failed() -> None:
     assert shown_error(other, CODE, lambda text: text).endswith("RuntimeException: it is not a Parquet file of '***'")
 
 
+def test_a_name_of_the_code_that_is_a_customers_too_is_hidden() -> None:
+    error = JobError("NameError", "name 'surname' is not defined")
+    assert (
+        shown_error(error, CODE, lambda text: text.replace("surname", "***")) == "NameError: name '***' is not defined"
+    )
+
+
 STACK = """Traceback (most recent call last):
   File "/jobs/a.py", line 3, in check
     return {}[name]
