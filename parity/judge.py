@@ -172,10 +172,15 @@ def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tupl
             memory_limit=asked.memory_limit,
         )
     except StediError as error:
-        return failed(name, error.message, fix=error.fix)
+        return _not_compared(asked, name, error)
     if verdict.verdict is Verdict.DIFFERENT and verdict.left_rows == verdict.right_rows == 0:
         return replace(verdict, fix=f'where that is right, expected.json beside the landing data says "{name}": 0')
     return verdict
+
+
+def _not_compared(asked: ParityRun, name: str, error: StediError) -> TableVerdict:
+    """Return the verdict where a side cannot be read: what is said names its place, which the script has chosen."""
+    return failed(name, _hider(asked, [error.message])(error.message), fix=error.fix)
 
 
 _FIELD_CASE = "name the field as the frame does; [runtime] field_case in parity.toml has Glue match it in any case"
@@ -280,7 +285,7 @@ def _quarantine(asked: ParityRun, feed: Table, made: Made, reports: Iterable[Job
             memory_limit=asked.memory_limit,
         )
     except StediError as error:
-        return failed(name, error.message, fix=error.fix)
+        return _not_compared(asked, name, error)
 
 
 def _parquet(data: Any) -> list[Path]:

@@ -10,6 +10,7 @@ from typing import Any
 from parity.outcome import Outcome, SideOutcome
 from parity.report import Report
 from parity.verdict import TableVerdict, Verdict, failed
+from stedi.masking import mask_path
 
 __all__ = ["report_of"]
 
@@ -63,7 +64,7 @@ def _others(outcome: Outcome) -> list[TableVerdict]:
 
 
 def _facts(outcome: Outcome) -> Mapping[str, str]:
-    facts = {"landing": outcome.landing, "jobs": outcome.jobs}
+    facts = {"landing": mask_path(outcome.landing), "jobs": mask_path(outcome.jobs)}
     if outcome.clock_skew_ms:
         facts["clock skew"] = f"{outcome.clock_skew_ms:,} ms"
     for side in outcome.sides:
@@ -96,8 +97,8 @@ def _of_side(side: SideOutcome, outcome: Outcome) -> Iterator[str]:
 def _details(outcome: Outcome) -> Mapping[str, Any]:
     return {
         "exit_code": outcome.exit_code,
-        "landing": outcome.landing,
-        "jobs": outcome.jobs,
+        "landing": mask_path(outcome.landing),
+        "jobs": mask_path(outcome.jobs),
         "glue": [side.glue for side in outcome.sides],
         "sides": {side.glue: _side(side) for side in outcome.sides},
         "pairs": {names: {v.table: _brief(v) for v in verdicts} for names, verdicts in outcome.pairs.items()},

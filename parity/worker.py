@@ -26,6 +26,7 @@ from typing import IO, Any, Literal, Self
 
 from parity.java import FIX, find_java_home, java_home_for
 from stedi.errors import EnvironmentFault, UsageError
+from stedi.masking import scrub
 
 __all__ = ["RUNTIME", "JobError", "JobNote", "JobResult", "Table", "Worker", "pyspark_version"]
 
@@ -300,7 +301,7 @@ class Worker:
         if not line:
             code = self._process.wait()
             said = (self.root / "worker.log").read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            why = said[-1] if said else "it said nothing"
+            why = scrub(said[-1]) if said else "it said nothing"  # Spark's last words may quote rows
             raise EnvironmentFault(
                 f"the parity worker ended with {code}: {why}",
                 fix="-9 is the system's: it had not enough memory; give Spark less with --spark-memory",

@@ -167,3 +167,14 @@ def test_columns_that_are_called_as_people_are_hidden(landing: Path, tmp_path: P
     assert {"***", "*** (2)"} <= {column.name for column in verdict.columns}
     texts = shown(outcome)
     assert not leaks(texts, "Quillfeather", "0262"), [text for _, text in texts.items() if "Quillf" in text]
+
+
+def test_places_of_data_are_hidden(landing: Path, tmp_path: Path, shown: Shown) -> None:
+    """Landing data in a folder of an email, and a table that cannot be read in one of a customer's name."""
+    theirs = landing.rename(tmp_path / "someone@example.com")
+    folder = tmp_path / "user=Ada Quillfeather"
+    folder.mkdir()
+    (folder / "part.parquet").write_bytes(b"PAR1 and no more")
+    outcome = go(theirs, tmp_path, Made(tables={"customer_trusted": folder}))
+    assert outcome.sides[0].tables[0].problem.endswith("/user=***: is no Parquet that can be read")
+    assert not leaks(shown(outcome), "someone", "Quillfeather")
