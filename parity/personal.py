@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 from stedi.contracts import FEEDS, TABLES
 from stedi.engine import quoted
@@ -41,6 +42,7 @@ _PARTS = re.compile(rf"{_LETTERS}|\d+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _DATED = re.compile(r"(?=(?<!\d)(\d{1,4})[\W_]{1,2}(\d{1,2})[\W_]{1,2}(\d{1,4})(?!\d))")
 _NUMBER = re.compile(r"\d(?:[\W_]{0,2}\d){6,}")  # of a phone or a birthday, however they are set apart
+_ESCAPED_TEXT = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}")
 _ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[^u]")
 
 _COLUMNS = {column for table in TABLES.values() for column in table.columns}
@@ -85,7 +87,7 @@ def hider(texts: Iterable[str], landing: Callable[[], Mapping[str, Any]], quaran
 
 def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]], quarantined: Iterable[Path] = ()) -> Hide:
     """Return what hides the values of columns, and of quarantined lines, that these texts hold."""
-    whole = "\n".join(text[:_LONGEST] for text in texts).replace("\0", " ")
+    whole = "\n".join(_read(text[:_LONGEST]) for text in texts).replace("\0", " ")
     words = sorted({found["word"] for found in _WORD.finditer(whole) if _is_long(found["word"])})
     if not words and not any(c.isalnum() for c in whole):
         return mask_emails
@@ -104,7 +106,14 @@ def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]], quarant
     def word(found: re.Match[str]) -> str:
         return "***" if found["word"] and found["word"].casefold() in hidden else found.group()
 
-    return lambda text: _WORD.sub(word, whole_value.sub("***", mask_emails(text)))
+    return lambda text: _WORD.sub(word, whole_value.sub("***", mask_emails(_read(text))))
+
+
+def _read(text: str) -> str:
+    r"""Return a text with the letters that JSON, `ascii()` and paths have as `\u00e9`, `\xe9` and `%C3%A9`."""
+    if "\\" in text:
+        text = _ESCAPED_TEXT.sub(_unescaped, text)
+    return unquote(text, errors="replace") if "%" in text else text
 
 
 def _asking(rows: Any, column: str) -> Ask:
@@ -185,10 +194,12 @@ def _in_lines(files: Iterable[Path], whole: str, words: Iterable[str], dates: se
 
 
 def _unescaped(found: re.Match[str]) -> str:
-    r"""Return the letters that a line of JSON has as `\u00e9`, and a blank for what is none, as `\n`."""
-    if found.group()[1] != "u":
+    r"""Return the letters that are written as `\u00e9` or `\xe9`, and a blank for what is none, as `\n`."""
+    kind = found.group()[1]
+    if kind not in "ux" or len(found.group()) == 2:  # noqa: PLR2004 - a backslash and a letter
         return " "
-    return bytes.fromhex(found.group().replace("\\u", "")).decode("utf-16-be", "replace")
+    units = bytes.fromhex(found.group().replace(f"\\{kind}", ""))
+    return units.decode("utf-16-be" if kind == "u" else "latin-1", "replace")
 
 
 def _is_long(word: str | None) -> bool:
