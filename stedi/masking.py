@@ -6,7 +6,7 @@ import re
 
 from stedi.contracts import TABLES
 
-__all__ = ["mask", "mask_emails", "mask_key", "mask_path", "scrub"]
+__all__ = ["mask", "mask_emails", "mask_key", "mask_path", "mask_rows", "scrub"]
 
 # both begin where a word does: from within it, a word of a million letters would be looked through as often
 _EMAIL = re.compile(r"(?<![^\s\"'<>(),;:])[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
@@ -15,6 +15,10 @@ _NAME = re.compile(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}")
 _COLUMNS = {column.name.lower() for table in TABLES.values() for column in table.columns}
 # from the first quote to the last: a value may hold quotes and line feeds itself; the one in "can't" is none
 _QUOTED = re.compile(r"(?<![A-Za-z])[\"'].*[\"'](?![A-Za-z])|(?<![A-Za-z])[\"'].*", re.DOTALL)
+
+# a list without the backquotes that Spark sets names in; what is part of a path, an ARN or a word is no phone or day
+_ROW = re.compile(r"\[(?!`)[^\[\]`]*,[^\[\]`]*\]|\bRow\(.*\)")
+_DIGITS = re.compile(r"(?<![\w:/.=-])\+?\(?\d(?:[ ()./-]{0,2}\d){6,}(?![\w/-])")
 
 
 def mask(value: object) -> str:
@@ -41,6 +45,11 @@ def mask_emails(text: str) -> str:
 def mask_path(text: str) -> str:
     """Return a text, as a path, without anything in it that looks like an email."""
     return _PATH_EMAIL.sub("***", text)
+
+
+def mask_rows(text: str) -> str:
+    """Return a text without what looks like a row, a phone number or a day: Spark does not quote them all."""
+    return _DIGITS.sub("***", _ROW.sub("[***]", text))
 
 
 def scrub(message: str) -> str:

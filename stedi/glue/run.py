@@ -15,7 +15,7 @@ from urllib.parse import quote
 from stedi.errors import EnvironmentFault, Refused, UsageError
 from stedi.glue.aws import Aws, is_passing
 from stedi.glue.jobs import dag
-from stedi.masking import scrub
+from stedi.masking import mask_rows, scrub
 from stedi.settings import nearest
 from stedi.tombstones import KEY, TOMBSTONES
 
@@ -69,7 +69,7 @@ class Run:
         """Why it did not succeed, masked; nothing where it did or goes on."""
         if self.goes_on or self.state == SUCCEEDED:
             return ""
-        return scrub(self.said) if self.said else "Glue gives no reason"
+        return mask_rows(scrub(self.said)) if self.said else "Glue gives no reason"
 
 
 def chosen(names: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -147,13 +147,13 @@ def test_a_job_that_was_not_released_is_named(stedi: Stedi, cloud: Cloud, client
 
 
 def test_a_job_that_fails_ends_it(stedi: Stedi, released: Cloud) -> None:
-    said = "AnalysisException: cannot cast 'Ada@example.com' of eve@example.com\nat line 7"
+    said = "AnalysisException: [Ada,7] of 2025550142: cannot cast 'Ada@example.com' of eve@example.com\nat line 7"
     released.on("glue:GetJobRun", ends("FAILED", said), times=None, where=of(FIRST))
     code, out, err = stedi("glue", "run")
     assert code == 1
     assert started(released) == [FIRST]
     assert f"1 of {len(JOBS)} jobs failed" in err
-    assert f"  {FIRST}: failed: AnalysisException: cannot cast '***'" in err
+    assert f"  {FIRST}: failed: AnalysisException: [***] of ***: cannot cast '***'" in err
     assert "example.com" not in out + err
     run = glue().jobs[FIRST].job_runs[0].job_run_id
     link = "https://us-east-1.console.aws.amazon.com/cloudwatch/home?region=us-east-1#logsV2:log-groups/log-group/"

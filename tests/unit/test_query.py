@@ -12,7 +12,7 @@ import pytest
 from stedi.build import build
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.lake import Lake
-from stedi.masking import scrub
+from stedi.masking import mask_rows, scrub
 from stedi.query import ask, count, parse
 from stedi.settings import bundled_sample
 
@@ -324,6 +324,13 @@ def test_landing_that_is_not_clean(tmp_path: Path) -> None:
     (tmp_path / "lake/_quarantine/customer/quarantine.parquet").unlink()
     with pytest.raises(EnvironmentFault, match=r"customer/quarantine\.parquet: is missing"):
         rows(tmp_path / "lake", "from quarantine")
+
+
+def test_rows_phones_and_days_are_masked_where_nothing_quotes_them() -> None:
+    said = "call (202) 555-0142 or 2025550142 of 1971-11-02: malformed [Ada Quill,7,null] of Row(name='Ada (II)')"
+    assert mask_rows(said) == "call *** or *** of ***: malformed [***] of [***]"
+    names = "[UNRESOLVED_COLUMN] [`a`, `b`]; arn:aws:iam::123456789012:role/x, s3://b/2026-11-02/, line 123456"
+    assert mask_rows(names) == names
 
 
 def test_an_engines_message_is_scrubbed_without_a_stray_parenthesis() -> None:
