@@ -113,17 +113,17 @@ def show_all(values: Collection[tuple[int, object]]) -> Callable[[int, object], 
 
 def _on_both(case: Case, at: int, texts: Iterable[str]) -> set[str]:
     """Return which texts a column holds on both sides, or on one and in a table of the context."""
-    listed = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
-    held = "select distinct {column}::varchar as v from {view} where {column}::varchar in ({listed})"
-    sides = [held.format(column=f"c{at}", view=view, listed=listed) for view in SIDES]
+    held = "select distinct {column}::varchar as v from {view} where {column}::varchar in (select unnest($texts))"
+    sides = [held.format(column=f"c{at}", view=view) for view in SIDES]
     others = [
-        held.format(column=column, view=known.view, listed=listed)
+        held.format(column=column, view=known.view)
         for known in case.others
         if (column := known.column(case.columns[at].name)) is not None
     ]
     context = f"select distinct v from ({' union all '.join(others)})" if others else ""
     each = " union all ".join([*sides, *filter(None, [context])])
-    return {text for (text,) in case.engine.run("examples", f"select v from ({each}) group by v having count(*) > 1")}
+    sql = f"select v from ({each}) group by v having count(*) > 1"
+    return {text for (text,) in case.engine.run("examples", sql, {"texts": list(texts)})}
 
 
 def _text(value: object) -> str:
