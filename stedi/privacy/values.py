@@ -30,6 +30,8 @@ _GAP = re.compile(r"[\W_]{4,}")  # `", "` stands between two values of a JSON li
 _DAY = re.compile(r"(\d{1,4})-\d\d-\d\d")
 _DIGITS_APART = re.compile(r"(?<!\d)\d++(?:[ \u00a0().\-\u2010-\u2015/+:]{1,3}\d++)+")
 _MOST_GROUPS = 7  # of digits in a phone number
+_MOST_WORDS = 12
+"""So many words of a value say whose it is; of one of a megabyte, held against a text of its words, all would never."""
 
 Found = dict[tuple[str, str], int]
 """How often a text holds a value: by the column it is of, and the value as it may be shown."""
@@ -71,7 +73,7 @@ class Values:
 
     def add(self, column: str, value: str) -> None:
         """Add one value, as it landed; once is enough."""
-        words = _words(value)
+        words = _words(value)[:_MOST_WORDS]
         key = " ".join(words)
         if key in self._column or key in self._none:
             return

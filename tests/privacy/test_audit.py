@@ -695,6 +695,16 @@ def test_words_of_a_value_far_apart_or_within_others_are_not_it() -> None:
     }
 
 
+def test_a_value_of_a_megabyte_is_known_by_its_first_words_and_does_not_hold_up_the_audit() -> None:
+    values = Values()
+    long = "la " * 300_000 + "Quill"
+    values.add("customerName", long)
+    values.add("customerName", f"Ada {'de ' * 20} Quill")
+    assert values.find("la " * 11) == {}
+    assert values.find(f"from Ada {'de-' * 12}") == {("customerName", "a*** (36 characters)"): 1}
+    assert len(values.find(long)) == 1
+
+
 def test_the_checks_are_documented() -> None:
     page = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
     assert [name for name in CHECKS if f"| `{name}` |" not in page] == []
