@@ -15,7 +15,7 @@ from stedi.contracts import Table
 from stedi.escapes import decoded, readings
 from stedi.tombstones import Tombstones, normal, subject
 
-__all__ = ["Mentions"]
+__all__ = ["Mentions", "phrase"]
 
 _TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _BETWEEN = re.compile(r"[\s\"'<>(),;:{}\[\]=|\\/?&]+")
@@ -38,8 +38,8 @@ class Mentions:
     def __init__(self, feed: Table, tombstones: Tombstones, email: str = "", values: Collection[str] = ()) -> None:
         self._tombstones = tombstones
         self._column, self._is_customer = subject(feed)
-        self._email = _phrase([email]) if email else None
-        self._values = _phrase(values) if values else None
+        self._email = phrase([email]) if email else None
+        self._values = phrase(values) if values else None
         self._known: dict[str, bool] = {}
 
     def owns(self, line: bytes) -> bool:
@@ -91,7 +91,7 @@ def _words(text: str) -> Iterator[str]:
                 yield local[0][:end][::-1] + found[0].rstrip(".-")
 
 
-def _phrase(values: Collection[str]) -> re.Pattern[str]:
+def phrase(values: Collection[str]) -> re.Pattern[str]:
     """Return the expression that finds one of some values in a text, but not as a part of a longer one.
 
     Between the words of a value may stand any blanks.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from stedi.escapes import readings
 from stedi.listing import Listing
 from stedi.manifest import TableRecord
 from stedi.masking import mask_path
+from stedi.mentions import phrase
 from stedi.storage import Entry, LandingPlace, Storage
 from stedi.tombstones import normal
 
@@ -66,54 +68,54 @@ def remains_of(
 
 def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
     paths = [path for listing in listings for path in (*(f.path for f in listing.files), *listing.left)]
+    # as a part of another one too: what stands around it in a name, as in `of_ann@example.com.json`, says nothing
     named = [path for path in paths if normal(email) in normal(path)]
     return [f"{_shown(landing, named)}: has the email in its name; rename it"] if named else []
 
 
 def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> list[str]:
     """Count the lines of others that hold the email: they are not erased, since whose they are is known."""
-    wanted = normal(email)
+    wanted = phrase([email])
+    sign = normal(email).partition("@")[0].encode()
     found: dict[str, int] = {}
     for listing in listings:
         for path, file in after.fetch(listing.files).items():
-            if lines := _lines_with(file, wanted):
+            if lines := _lines_with(file, wanted, sign):
                 found[path] = lines
     what = "lines of others, which hold the email elsewhere than where it says whose they are; look after them"
     return [f"{_shown(after, list(found))}: {sum(found.values()):,} {what}"] if found else []
 
 
-def _lines_with(file: Path, wanted: str) -> int:
-    sign = wanted.partition("@")[0].encode()
+def _lines_with(file: Path, wanted: re.Pattern[str], sign: bytes) -> int:
     lines = 0
     with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as stream:
         while block := stream.read(_BLOCK) + stream.readline(_BLOCK):
             # most have none of it, and this is the fastest way to know
             if sign in block.lower() or not sign.isascii():
                 texts = (line.decode(errors="replace") for line in block.splitlines())
-                lines += sum(any(wanted in normal(each) for each in (text, *readings(text))) for text in texts)
+                lines += sum(any(wanted.search(normal(each)) for each in (text, *readings(text))) for text in texts)
     return lines
 
 
 def _in_others(place: Storage, entries: Iterable[Entry], email: str) -> list[str]:
     """Look into files that builds leave alone, as they are; what is packed or encoded there is not found."""
     found = [
-        entry.path
-        for entry in entries
-        if entry.size <= _LARGEST and _holds(place.fetch([entry])[entry.path], normal(email))
+        entry.path for entry in entries if entry.size <= _LARGEST and _holds(place.fetch([entry])[entry.path], email)
     ]
     return [f"{_shown(place, found)}: is no file of stedi's, and holds the email; look after it"] if found else []
 
 
-def _holds(file: Path, wanted: str) -> bool:
+def _holds(file: Path, email: str) -> bool:
+    wanted = phrase([email])
     if not file.is_file():
         return False
     with file.open("rb") as stream:
         rest = ""
         while block := stream.read(_BLOCK):
             text = rest + block.decode(errors="replace")
-            if wanted in normal(text):
+            if wanted.search(normal(text)):
                 return True
-            rest = text[-2 * len(wanted) :]
+            rest = text[-2 * len(email) :]
     return False
 
 

@@ -272,10 +272,12 @@ def test_the_email_is_shown_nowhere(
 ) -> None:
     people.add("accelerometer", f"user={EMAIL}/a.json", readings(ADA, START + 900))
     build(lake, people.landing)
-    people.add("customer", "friend.json", [of(BOB | {"referredBy": EMAIL.upper()})])
+    longer = f"x{EMAIL}"  # which is another's
+    people.add("customer", "friend.json", [of(BOB | {"referredBy": by}) for by in (EMAIL.upper(), longer)])
     left = people.landing / "customer/landing/notes.txt"
     left.write_text(f"call {EMAIL}")
     (lake / "todo.txt").write_text(f"ask {EMAIL.upper()}")
+    (lake / "another.txt").write_text(f"ask {longer}")
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{EMAIL}\n"))
     for arguments in (
         ["-", "--yes"],
