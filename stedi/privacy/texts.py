@@ -12,12 +12,15 @@ from io import BufferedIOBase
 from pathlib import Path
 
 from stedi.errors import EnvironmentFault
+from stedi.escapes import decoded
 
 __all__ = ["footer", "is_parquet", "texts_of"]
 
 _PIECE = 4_000_000
 _LONGEST_LINE = 100_000
 _OVERLAP = 1000
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_ZEROS = 8  # one in so many bytes: in UTF-16 every second is one of a text in Latin letters
 _MAGIC = b"PAR1"
 _TAIL = 4 + len(_MAGIC)  # of a Parquet file: the length of its footer, and what it begins with too
 
@@ -25,17 +28,19 @@ _TAIL = 4 + len(_MAGIC)  # of a Parquet file: the length of its footer, and what
 def texts_of(file: Path) -> Iterator[str]:
     """Yield a file's text in pieces that end with a line, unpacked where it is gzip; other bytes stand as they are."""
     with file.open("rb") as raw:
-        start = raw.read(2)
-    packed = start == b"\x1f\x8b"
-    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
-    before = ""
+        packed = raw.read(2) == b"\x1f\x8b"
+    before = encoding = ""
     with gzip.open(file) if packed else file.open("rb") as stream:
         while piece := _piece(stream, file):
+            if not encoding:
+                encoding = "utf-16" if piece.startswith(_MARKS) else "utf-8"
+                decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
             text = decode(piece)
             yield before + text
             # of a line too long for a piece: what stands at its end may go on in the next
             before = "" if text.endswith("\n") else text[-_OVERLAP:]
+            if encoding == "utf-8" and piece.count(0) * _ZEROS > len(piece):
+                yield decoded(piece)  # UTF-16 without a mark
 
 
 def _piece(stream: BufferedIOBase, file: Path) -> bytes:

@@ -41,9 +41,9 @@ def is_evidence(value: str) -> bool:
     """Return whether a text that holds this value must have it from the personal data.
 
     Two words and five letters or digits are enough, as of an email or a full name; of digits alone it takes seven. A
-    single word is evidence if it has eight characters, a digit among them, or three and letters of another alphabet
-    than the product's texts. A single name such as May is a word that anybody writes, and a recent birthday the date
-    of a build.
+    single word is evidence if it has eight characters, a digit among them; where a letter is not Latin, unlike all of
+    the product's texts, three are enough, in however many words. A single name such as May is a word that anybody
+    writes, and a recent birthday the date of a build.
     """
     words = _WORD.findall(value)
     size = sum(map(len, words))
@@ -54,9 +54,15 @@ def is_evidence(value: str) -> bool:
         return False
     if "".join(words).isdigit():
         return size >= _DIGITS
+    if not all(map(_is_latin, set("".join(words)))):
+        return True
     if len(words) >= _WORDS:
         return size >= _CHARACTERS
-    return not words[0].isascii() or (size >= _MIXED and any(map(str.isdigit, words[0])))
+    return size >= _MIXED and any(map(str.isdigit, words[0]))
+
+
+def _is_latin(sign: str) -> bool:
+    return sign.isascii() or unicodedata.name(sign, "LATIN").startswith("LATIN")
 
 
 class Values:

@@ -29,6 +29,7 @@ from stedi.masking import mask
 from stedi.privacy import Certificate, audit
 from stedi.privacy.bad_lines import UNKNOWN, values_of
 from stedi.privacy.consents import read_customers
+from stedi.privacy.texts import texts_of
 from stedi.privacy.values import Values, is_evidence
 from stedi.privacy.work import CHECKS
 from stedi.publish import LOCK
@@ -665,6 +666,10 @@ def test_a_reading_that_everybody_has_does_not_hold_up_the_audit() -> None:
         ("May", False),
         ("Quillfeather", False),
         ("山田太郎", True),
+        ("山田 太郎", True),
+        ("山田", False),
+        ("José", False),
+        ("José Ó", True),
         ("2025500123", True),
         ("555-0100", True),
         ("123456", False),
@@ -693,6 +698,16 @@ def test_words_of_a_value_far_apart_or_within_others_are_not_it() -> None:
         ("customerName", "a*** (9 characters)"): 1,
         ("phone", "2*** (10 characters)"): 1,
     }
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_name_with_an_accent_in_a_text_of_any_encoding(tmp_path: Path, encoding: str, *, packed: bool) -> None:
+    values = Values()
+    values.add("customerName", "Zo\u00eb Quill")
+    text = "a line\nwritten to Zo\u00eb Quill, who called\n".encode(encoding)
+    (file := tmp_path / "log").write_bytes(gzip.compress(text) if packed else text)
+    assert list(values.find_all(texts_of(file))) == [("customerName", "z*** (9 characters)")]
 
 
 def test_a_value_of_a_megabyte_is_known_by_its_first_words_and_does_not_hold_up_the_audit() -> None:
