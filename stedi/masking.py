@@ -10,7 +10,7 @@ __all__ = ["mask", "mask_emails", "mask_key", "mask_path", "mask_rows", "scrub"]
 
 # both begin where a word does: from within it, a word of a million letters would be looked through as often
 _EMAIL = re.compile(r"(?<![^\s\"'<>(),;:])[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
-_PATH_EMAIL = re.compile(r"(?<![^\s\"'<>(),;:/\\=])[^\s\"'<>(),;:/\\=]+(?:@|%40)[^\s\"'<>(),;:/\\=]+")
+_PATH_EMAIL = re.compile(r"(?<![^\s\"'<>(),;:/\\=])[^\s\"'<>(),;:/\\=]+(?:@|%(?:25)*40)[^\s\"'<>(),;:/\\=]+")
 _NAME = re.compile(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}")
 _COLUMNS = {column.name.lower() for table in TABLES.values() for column in table.columns}
 # from the first quote to the last: a value may hold quotes and line feeds itself; the one in "can't" is none

@@ -752,6 +752,7 @@ def test_nothing_of_a_person_in_any_output(stedi: Stedi, dirty: Path) -> None:
         ["query", "--Zoe.Quill@example.com"],
         ["build", "--memory-limit", "Zoe.Quill@example.com"],
         ["build", "--landing", "nowhere/Zoe.Quill@example.com"],
+        ["build", "--landing", "nowhere/Zoe.Quill%2540example.com"],
         ["verify", "--lake", "user=Zoe.Quill@example.com"],
     ],
 )
