@@ -16,7 +16,7 @@ import duckdb
 
 from stedi import __version__
 from stedi.contracts import FEEDS, TABLES
-from stedi.engine import Engine, glob_safe, quoted
+from stedi.engine import Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
 from stedi.escapes import decoded
 from stedi.lake import Lake
@@ -41,6 +41,7 @@ from stedi.tombstones import normal
 __all__ = ["audit"]
 
 _SQL = Path(__file__).parent / "checks"
+_AT_ONCE = 1000  # quarantined lines, of a megabyte each at most
 
 
 def audit(
@@ -193,12 +194,12 @@ def _quarantined(work: Audit) -> Iterator[tuple[Entry, str]]:
     """Yield the raw text of every line in the lake's quarantine, with the file it stands in."""
     for place, entry in work.others:
         if place == "quarantine":
-            rows = work.engine.run(
-                entry.path,
-                "select raw from read_parquet($file, hive_partitioning = false)",
-                {"file": glob_safe(work.local[entry.path])},
-            )
-            yield from ((entry, decoded(bytes(raw))) for (raw,) in rows if raw is not None)
+            file = {"file": glob_safe(work.local[entry.path])}
+            cursor = work.engine.connection.cursor()
+            with explained(entry.path):
+                cursor.execute("select raw from read_parquet($file, hive_partitioning = false)", file)
+            while rows := cursor.fetchmany(_AT_ONCE):
+                yield from ((entry, decoded(bytes(raw))) for (raw,) in rows if raw is not None)
 
 
 def _stand(engine: Engine, consents: Consents) -> None:
