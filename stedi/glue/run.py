@@ -183,7 +183,7 @@ def _see_tombstones(aws: Aws, described: Mapping[str, Mapping[str, Any]], noted:
         bucket = lake.removeprefix("s3://").partition("/")[0]
         keys = [f"{lake}/{name}".removeprefix(f"s3://{bucket}/") for name in (TOMBSTONES, KEY)]
         try:
-            found = [key for key in keys if aws.find("s3", "head_object", uri, Bucket=bucket, Key=key) is not None]
+            found = any(aws.find("s3", "head_object", uri, Bucket=bucket, Key=key) is not None for key in keys)
         except EnvironmentFault as fault:
             if "access denied" not in fault.message:
                 raise

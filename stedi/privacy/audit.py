@@ -24,7 +24,7 @@ from stedi.landing import land
 from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import Manifest
 from stedi.masking import mask, mask_key
-from stedi.privacy.bad_lines import bad_lines, emails_of, values_of
+from stedi.privacy.bad_lines import bad_lines, values_of
 from stedi.privacy.certificate import Certificate
 from stedi.privacy.consents import Consents, read_customers
 from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
@@ -176,9 +176,10 @@ def _look_at_bad_lines(work: Audit) -> None:
     for name, landed in work.landed.items():
         feed = TABLES[name]
         for text in bad_lines(landed.bad):
-            for column, value in values_of(feed, text):
+            found = list(values_of(feed, text))
+            for column, value in found:
                 work.values.add(column, value)
-            named += feed.feed == "customer" and not agree.isdisjoint(map(normal, emails_of(text)))
+            named += feed.feed == "customer" and any(c == "email" and normal(value) in agree for c, value in found)
     if named:
         work.certificate.notes.append(
             f"customer: {named:,} quarantined lines name customers who agree; a withdrawal in one does not count before"

@@ -16,7 +16,7 @@ from stedi.contracts import TABLES, Table
 from stedi.escapes import decoded, readings
 from stedi.privacy.values import PERSONAL
 
-__all__ = ["UNKNOWN", "bad_lines", "emails_of", "values_of"]
+__all__ = ["UNKNOWN", "bad_lines", "values_of"]
 
 UNKNOWN = "quarantined_value"
 """What a value is of that stands behind a key that no contract knows."""
@@ -53,8 +53,3 @@ def values_of(feed: Table, text: str) -> Iterator[tuple[str, str]]:
                 yield column, value
             elif column is None and feed.feed == "customer" and (not pair["bare"] or _PHONE.fullmatch(value)):
                 yield UNKNOWN, value
-
-
-def emails_of(text: str) -> set[str]:
-    """Return every email that stands in a bad line."""
-    return {email for reading in (text, *readings(text)) for email in _EMAIL.findall(reading)}
