@@ -25,6 +25,7 @@ from types import TracebackType
 from typing import IO, Any, Literal, Self
 
 from parity.java import FIX, find_java_home, java_home_for
+from stedi.cache import default_folder
 from stedi.errors import EnvironmentFault, UsageError
 from stedi.masking import scrub
 
@@ -109,6 +110,7 @@ class Worker:
         root: Path | None = None,
     ) -> None:
         self.spark = ""
+        self.keeps_classes = False
         self._python = os.fspath(python)
         self._master = master
         self._memory = memory
@@ -235,16 +237,26 @@ class Worker:
         self._ask(op="clear")
         self.register(self._catalog)
 
+    def keep_classes(self) -> bool:
+        """Leave the classes that Spark's JVM has loaded to later workers; return whether it did.
+
+        Where `keeps_classes` is true it takes some seconds, and it wants a handful of jobs to have run.
+        """
+        return bool(self._ask(op="keep_classes")["kept"])
+
     def _start(self) -> None:
         if os.name != "posix":
             raise EnvironmentFault("Glue jobs run on Linux and macOS only", fix="use WSL")
         spark = pyspark_version(self._python)
         if spark is None:
             raise EnvironmentFault(f"{self._python} has no PySpark", fix=FIX)
-        home = java_home_for(spark, find_java_home(), self.root)
+        jdk = find_java_home()
         config = {
             "root": str(self.root),
-            "java_home": str(home),
+            "jdk": str(jdk),
+            "java_home": str(java_home_for(spark, jdk, self.root)),
+            "class_archives": _class_archives(),
+            "keeps_classes": not os.environ.get("CI"),  # where machines are new each time it would not pay
             "master": self._master,
             "memory": self._memory,
             "python_memory": self._python_memory,
@@ -271,6 +283,7 @@ class Worker:
             fix = FIX if local else f"see that {self._master} is a Spark master that this machine reaches"
             raise EnvironmentFault(f"Spark does not start: {ready['error']}", fix=fix)
         self.spark = ready["spark"]
+        self.keeps_classes = ready["keeps_classes"]
         self.register(self._catalog)
 
     def _changed_landing(self) -> Path | None:
@@ -308,6 +321,14 @@ class Worker:
             )
         answer: dict[str, Any] = json.loads(line)
         return answer
+
+
+def _class_archives() -> str:
+    """Return where Spark's classes are kept for this user; empty where the user has no home."""
+    try:
+        return str(default_folder() / ".spark")  # no bucket has such a name
+    except UsageError:
+        return ""
 
 
 def pyspark_version(python: str) -> str | None:

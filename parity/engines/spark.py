@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
@@ -21,6 +22,7 @@ from parity.places import holds
 from parity.plan import Note
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
+from stedi.errors import EnvironmentFault
 from stedi.glue.jobs import ARGUMENTS
 from stedi.parameters import Parameters
 from stedi.run import Progress, silent
@@ -85,10 +87,14 @@ class Spark:
             self._starting.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *raised: object) -> None:
         if self._starting is not None:
             self._starting.join()
         if not self._shared:
+            if raised[0] is None and self._made and self._worker.keeps_classes:
+                self._progress("keeping Spark's classes for the next run", self._made, self._made)
+                with contextlib.suppress(EnvironmentFault):  # what was run is no worse for it
+                    self._worker.keep_classes()
             self._worker.close()
 
     def make(self, given: LandingData, ours: Mapping[str, Any]) -> Made:

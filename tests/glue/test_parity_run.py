@@ -43,7 +43,7 @@ MADE = [name for name, table in TABLES.items() if table.glue_job]
 
 
 @pytest.fixture(scope="module")
-def worker() -> Iterator[Worker]:
+def spark_worker() -> Iterator[Worker]:
     with Worker(master="local[2]", memory="1g", shuffle_partitions=1) as found:
         yield found
 
@@ -64,10 +64,10 @@ def account(cloud: Cloud, client: Client, stedi: Stedi, tmp_path: Path, monkeypa
 
 
 @pytest.fixture
-def stand_in(account: Cloud, client: Client, worker: Worker, tmp_path: Path) -> Iterator[StandIn]:
+def stand_in(account: Cloud, client: Client, spark_worker: Worker, tmp_path: Path) -> Iterator[StandIn]:
     folder = tmp_path / "glue"
     folder.mkdir()
-    with StandIn(account, client, worker, folder) as found:
+    with StandIn(account, client, spark_worker, folder) as found:
         yield found
 
 

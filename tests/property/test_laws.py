@@ -80,6 +80,7 @@ def reasons(lake: Path) -> dict[str, Counter[tuple[str, bytes]]]:
     return {feed: Counter(line[2:] for line in bad) for feed, bad in oracle.published_quarantine(lake).items()}
 
 
+@pytest.mark.long
 @given(
     landing=strategies.landings(),
     stranger=strategies.refusing_customer(),
@@ -266,6 +267,7 @@ def test_a_second_build_has_the_random_key_of_the_first_and_no_statement_has_a_k
 
 
 # an example is several builds
+@pytest.mark.long
 @settings(max_examples=min(100, settings().max_examples))
 @given(data=st.data())
 def test_a_build_after_changes_equals_one_from_scratch(data: st.DataObject) -> None:

@@ -25,6 +25,7 @@ from typing import Any, TextIO
 from parity_runtime import guard
 from parity_runtime.buckets import WAREHOUSE, spark_conf
 from parity_runtime.catalog import CATALOG, Catalog, CatalogTable
+from parity_runtime.class_archive import ClassArchive
 from parity_runtime.daemon import MEMORY
 from parity_runtime.processes import adopt_orphans, end_orphans, end_with_parent
 from parity_runtime.settings import VARIABLE
@@ -46,6 +47,7 @@ class Jvm:
         self.process: subprocess.Popen[bytes] | None = None
         self.jobs = 0
         self.address: tuple[int, str] = (0, "")
+        self.archive: ClassArchive | None = None
 
     def ensure(self) -> None:
         """Have a JVM that is alive; RuntimeError says why there is none."""
@@ -63,6 +65,17 @@ class Jvm:
             self.process = None
         end_orphans()
 
+    @property
+    def keeps_classes(self) -> bool:
+        """Whether `keep_classes` is worth a call."""
+        return self.archive is not None and self.archive.making
+
+    def keep_classes(self) -> bool:
+        """Leave what it has loaded to JVMs to come; return whether it did."""
+        if self.process is None or self.process.poll() is not None or self.archive is None:
+            return False
+        return self.archive.keep(self.process.pid, self.jobs)
+
     def let_go(self) -> None:
         """Give up its stdin, in a fork: the JVM ends with the process that started it, and not later."""
         if self.process is not None and self.process.stdin is not None:
@@ -74,6 +87,9 @@ class Jvm:
         home = Path(pyspark.__file__).parent
         if self.config["master"].startswith("local-cluster"):
             home = self._own_home(home)
+        else:
+            jdk, cache = Path(self.config["jdk"]), self.config["class_archives"]
+            self.archive = ClassArchive.of(cache, jdk, home, making=self.config["keeps_classes"])
         folder = Path(tempfile.mkdtemp(dir=self.root))
         answer = folder / "connection"
         environment = {
@@ -82,7 +98,8 @@ class Jvm:
             "JAVA_HOME": self.config["java_home"],
             "SPARK_HOME": str(home),
             "SPARK_LOCAL_DIRS": str(self.root / "tmp"),
-            "SPARK_CONF_DIR": str(folder),
+            # the first of the class path: an archive is of one class path, and of no folder with files
+            "SPARK_CONF_DIR": str(self.archive.conf if self.archive else folder),
             "SPARK_LOCAL_IP": "127.0.0.1",
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
@@ -130,11 +147,12 @@ class Jvm:
         master = self.config["master"]
         # for data of minutes the best compiler is the one that is soon done, and a collector without threads
         quick = "" if self.config["large"] else "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC "
+        archive = " ".join(self.archive.options()) if self.archive else ""
         conf = {
             "spark.master": master,
             "spark.app.name": "parity",
             "spark.driver.memory": self.config["memory"],
-            "spark.driver.extraJavaOptions": f"{quick}-XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
+            "spark.driver.extraJavaOptions": f"{quick}{archive} -XX:+ExitOnOutOfMemoryError -XX:-UsePerfData "
             f"-Djava.io.tmpdir={self.root / 'tmp'} -Duser.timezone=UTC -Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=9 "
             f"-Dhttps.proxyHost=127.0.0.1 -Dhttps.proxyPort=9",
             "spark.executor.extraJavaOptions": f"{quick}-Duser.timezone=UTC",
@@ -187,7 +205,7 @@ def main() -> None:
         except (ImportError, RuntimeError) as error:
             _answer(answers, {"ready": False, "error": f"{error}"})
             return
-        _answer(answers, {"ready": True, "spark": pyspark.__version__, "python": sys.version.split()[0]})
+        _answer(answers, {"ready": True, "spark": pyspark.__version__, "keeps_classes": jvm.keeps_classes})
         while line := requests.readline():
             request = json.loads(line)
             match request.pop("op"):
@@ -199,6 +217,8 @@ def main() -> None:
                 case "clear":
                     Catalog(Path(config["root"]) / CATALOG).clear()
                     _answer(answers, {})
+                case "keep_classes":
+                    _answer(answers, {"kept": jvm.keep_classes()})
     except (BrokenPipeError, EOFError):
         pass  # whoever asked is gone
     finally:
