@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -130,7 +131,10 @@ def _email(given: tuple[str, ...], *, late: bool) -> str | None:
         return given[0]
     if sys.stdin.isatty():
         return str(click.prompt("Email", hide_input=True, err=True))
-    return sys.stdin.readline(_LONGEST).strip()
+    lines = [line for line in map(str.strip, iter(partial(sys.stdin.readline, _LONGEST), "")) if line]
+    if len(lines) > 1:
+        raise UsageError(f"stdin holds {len(lines):,} lines, and - takes one email", fix="give one email at a time")
+    return "".join(lines)
 
 
 def _print(found: Forgetting) -> None:
