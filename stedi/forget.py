@@ -57,6 +57,11 @@ class Forgetting:
     done: bool = False
     old_versions: int = 0
 
+    @property
+    def is_tombstone_only(self) -> bool:
+        """Whether nothing of the customer is there, and all that is left to do is a tombstone."""
+        return bool(self.tables) and not self.lines and all(was == now for was, now in self.tables.values())
+
 
 def forget(
     lake: str | Path,
@@ -192,7 +197,7 @@ class _Work:
                 self.listings.values(),
                 files,
                 email=email,
-                tables=run.tables(),
+                rows={name: now for name, (_, now) in self.found.tables.items()},
                 after=run.landing,
             )
             if not dry_run and confirm(self.found):
@@ -257,6 +262,10 @@ class _Work:
             if stands_in(run.engine, tables, bad, email):
                 return True
         if self.found.was_forgotten or in_advance:
+            if "@" not in email:
+                self.found.notes.append(
+                    "what was given has no @, so it may be no email; what lands is known by its email"
+                )
             return not self.found.was_forgotten
         raise CheckFailed(
             f"{self.lake.uri}: knows nothing of a customer with this email, so nothing was changed",

@@ -5,10 +5,12 @@ What is said of a file is its path, without an email that may be in it.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
 import re
+import stat
 import tempfile
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -16,7 +18,6 @@ from pathlib import Path
 from stedi.contracts import TABLES
 from stedi.escapes import readings
 from stedi.listing import Listing
-from stedi.manifest import TableRecord
 from stedi.masking import mask_path
 from stedi.mentions import phrase
 from stedi.storage import Entry, LandingPlace, Storage
@@ -29,6 +30,9 @@ _BLOCK = 1 << 20
 _LARGEST = 100 << 20
 """Bytes of a file that is looked into; what is larger is nobody's note of a customer."""
 
+_NAMED = 10
+"""Private folders that are named, the oldest first."""
+
 _KNOWN = ("_stedi/", "_quarantine/", *(table.prefix for table in TABLES.values()))
 """Where a lake holds what stedi writes, and its landing data if they are in it."""
 
@@ -40,10 +44,13 @@ def remains_of(
     files: Collection[Entry],
     *,
     email: str | None,
-    tables: Mapping[str, TableRecord],
+    rows: Mapping[str, int],
     after: LandingPlace,
 ) -> list[str]:
-    """Return what whoever erases a customer has to look after by hand; `after` is landing as it will be."""
+    """Return what whoever erases a customer has to look after by hand.
+
+    `rows` of the tables, and landing `after`, are as they will be.
+    """
     listings = list(listings)
     notes = []
     if email is not None:
@@ -59,7 +66,7 @@ def remains_of(
     linked = [path for path, file in landing.fetch(list(files)).items() if file.stat().st_nlink > 1]
     if linked:
         notes.append(f"{_shown(landing, linked)}: has other names (hard links), which keep the lines")
-    if not _fits(landing, tables):
+    if not _fits(landing, rows):
         notes.append(
             f"{landing.uri}/expected.json: names counts from before; `stedi verify` holds the tables against them"
         )
@@ -124,27 +131,30 @@ def _shown(landing: LandingPlace, paths: list[str]) -> str:
     return f"{landing.uri}/{mask_path(paths[0])}{others}"
 
 
-def _fits(landing: Storage, tables: Mapping[str, TableRecord]) -> bool:
+def _fits(landing: Storage, rows: Mapping[str, int]) -> bool:
     """Return whether the expected counts beside the landing data, if there are any, are those of the tables."""
     data = landing.read("expected.json")
     try:
         expected = json.loads(data) if data else {}
     except ValueError:
         return True
-    return not isinstance(expected, dict) or all(
-        expected.get(n, table.rows) == table.rows for n, table in tables.items()
-    )
+    return not isinstance(expected, dict) or all(expected.get(name, count) == count for name, count in rows.items())
 
 
 def _private_folders() -> list[str]:
     """Look for the private folders of commands that were killed: good lines and spill may be in them."""
     mine = getattr(os, "getuid", lambda: None)()
-    folders = [
-        folder
-        for folder in Path(tempfile.gettempdir()).glob("stedi-*")
-        if folder.is_dir() and not folder.is_symlink() and mine in (None, folder.stat().st_uid)
-    ]
-    if not folders:
+    temporary = Path(tempfile.gettempdir())
+    found: list[tuple[float, str]] = []
+    for folder in temporary.glob("stedi-*"):
+        with contextlib.suppress(OSError):  # its command has ended meanwhile
+            status = folder.lstat()
+            if stat.S_ISDIR(status.st_mode) and mine in (None, status.st_uid):
+                found.append((status.st_mtime, folder.name))
+    if not found:
         return []
-    what = f"{len(folders)} folders stedi-* of commands that run now, or were killed"
-    return [f"{folders[0].parent}: {what}; remove those of killed ones, they may hold landing lines"]
+    # which of them a process still works in cannot be told; the oldest are the likeliest to be left over
+    names = [name for _, name in sorted(found)]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    what = f"{', '.join(names[:_NAMED])}{more}: of commands that run now, or were killed"
+    return [f"{temporary}: {what}; remove those of killed ones, they may hold landing lines"]

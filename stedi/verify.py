@@ -40,6 +40,10 @@ _AS_IT_IS = "`stedi build --lake {lake} --landing {landing}` builds from the lan
 _PUT_BACK = "put the landing files back that are gone, or build from other ones with --landing"
 _MOVE = "move files away that are none of the lake's"
 _COUNTS = "look at the landing data, or correct the expected counts in {expected}"
+_FORGOTTEN = (
+    "customers are forgotten in this lake ({lake}/_stedi/forgotten.json), and their rows with them: where these counts"
+    " are of before, correct those in {expected}; else look at the landing data"
+)
 
 
 @dataclass(slots=True)
@@ -322,7 +326,8 @@ def _expected(work: _Verification, counts: Mapping[str, int] | None, where: str)
                 expected=where,
             )
         elif rows[name] != count:
-            work.problem(f"{name}: has {rows[name]:,} rows, expected are {count:,}", _COUNTS, expected=where)
+            fix = _FORGOTTEN if work.manifest.forgotten_by and rows[name] < count else _COUNTS
+            work.problem(f"{name}: has {rows[name]:,} rows, expected are {count:,}", fix, expected=where)
 
 
 def read_expected(file: str | os.PathLike[str]) -> dict[str, int]:

@@ -162,6 +162,14 @@ def read_quarantine() -> Callable[[Path], list[tuple[str, int, str, bytes]]]:
     return _read_quarantine
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_users_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what is fetched out of the cache of whoever runs the tests, in commands and in calls of the library."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("user")))
+        yield
+
+
 @pytest.fixture
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Run in an empty folder with no setting of whoever runs the tests."""

@@ -127,7 +127,8 @@ class Aws:
             import boto3  # type: ignore[import-untyped]
         except ImportError as error:
             raise EnvironmentFault(
-                "boto3 is not installed, which the commands about AWS need", fix="pip install 'stedi[aws]'"
+                "boto3 is not installed, which the commands about AWS need",
+                fix="pip install '.[aws]' in stedi's checkout",
             ) from error
         with explained("AWS", "its settings"):
             # which boto3 does not read, unlike every other tool of AWS

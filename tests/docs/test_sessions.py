@@ -47,7 +47,7 @@ NOT_RUN = {
     "nox -s tests -- tests/unit -k query": _SESSION,
     "nox -s deep": _SESSION,
     "nox -s bench -- --scale 1 --scale 100": _SESSION,
-    'pip install "stedi[aws,parity]"': _INSTALLS,
+    "pip install '.[aws,parity]'": _INSTALLS,
     "stedi parity run --landing data --report out": "it takes minutes of Spark; the fixture writes the receipt",
     "aws glue delete-job --job-name customer_landing_to_trusted": _AWS,
     "aws cloudformation delete-stack --stack-name stedi": _AWS,

@@ -198,5 +198,5 @@ def test_boto3_is_not_installed(ask: Callable[[], str], cloud: Cloud, monkeypatc
     monkeypatch.setitem(sys.modules, "boto3", None)
     err = ask()
     assert "boto3 is not installed, which the commands about AWS need" in err
-    assert "Fix: pip install 'stedi[aws]'" in err
+    assert "Fix: pip install '.[aws]' in stedi's checkout" in err
     assert cloud.calls == []

@@ -15,9 +15,12 @@ import pyarrow as pa  # type: ignore[import-untyped]
 import pytest
 from small_lake import Lake, open_lake
 
+from parity.artifacts import clear_artifacts
 from parity.compare import compare
+from parity.outcome import Outcome
 from parity.report import FILES, Report, document, junit, markdown, page, print_report, write_reports
 from parity.report.markdown import LONGEST
+from parity.summary import report_of
 from parity.verdict import Cause, Example, Explanation, TableVerdict, Verdict, failed, missing
 from stedi.contracts import TABLES
 from stedi.errors import EnvironmentFault
@@ -295,12 +298,20 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         write_reports(Report([]), tmp_path / "file" / "report")
 
 
+def test_the_folder_of_a_run_is_private_where_it_is_new(tmp_path: Path) -> None:
+    (tmp_path / "old").mkdir(mode=0o755)
+    for name, mode in (("old", 0o755), ("new", 0o700)):
+        clear_artifacts(tmp_path / name)
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode
+
+
 def test_the_causes_and_fields_are_documented() -> None:
     text = (ROOT / "docs" / "parity.md").read_text(encoding="utf-8")
     for cause in Cause:
         assert f"| `{cause}` | {cause.words} |" in text, cause
     fields = SCHEMA["properties"]["tables"]["additionalProperties"]["properties"]
-    for field in [*SCHEMA["properties"], *fields]:
+    of_a_run = document(report_of(Outcome("", "", rendered=True, sides=(), finished="2026-01-31T12:00:00+00:00")))
+    for field in [*SCHEMA["properties"], *fields, *of_a_run]:
         assert f"| `{field}` |" in text, field
     assert {field.name for field in dataclasses.fields(TableVerdict)} - {"table"} <= set(fields)
 

@@ -379,6 +379,7 @@ def test_the_rendered_jobs_are_the_same_and_leave_the_receipt_of_a_release(
     assert ran.document["facts"]["quarantine"] == "same, 2 lines"
     assert ran.document["facts"]["clock skew"] == "40 ms"
     scripts = render("5.1")
+    assert {path.stat().st_mode & 0o777 for path in ran.report.iterdir() if path.is_file()} == {0o600}
     receipt = Receipt.load(ran.report / "receipt.json")
     assert receipt.verdict == "same"
     assert receipt.covers(scripts, "5.1")

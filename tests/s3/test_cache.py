@@ -17,6 +17,7 @@ from s3.faults import cut, stall
 from s3.proxy import Fault, on
 
 from stedi.cache import Cache
+from stedi.storage import open_storage
 
 if TYPE_CHECKING:
     from s3.bucket import Bucket
@@ -299,6 +300,12 @@ def test_a_fetch_that_fails_leaves_nothing_half_fetched(
     assert stedi("build", "--landing", source.uri(), "--lake", "lake")[0] == 2
     assert all(re.fullmatch(r"[0-9a-f]{64}\.json", file.name) for file in objects(cache))
     assert source.head(CUSTOMERS)["ContentLength"] not in objects(cache).values()
+
+
+def test_the_library_caches_in_no_users_folder_here(source: Bucket, tmp_path_factory: pytest.TempPathFactory) -> None:
+    place = open_storage(source.uri())
+    [entry, *_] = place.list(CUSTOMERS)
+    assert place.fetch([entry])[entry.path].is_relative_to(tmp_path_factory.getbasetemp())
 
 
 def test_the_default_folder_is_this_users(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -83,12 +84,21 @@ def forget(
     if asks and (as_json or not sys.stdin.isatty()):
         raise UsageError("nobody is there to say yes", fix="give --yes, or --dry-run to see what would go")
 
+    told: list[str] = []
+
+    def tell(found: Forgetting) -> None:
+        for text in found.notes[len(told) :]:
+            note(f"note: {shown(text)}")
+        told[:] = found.notes
+
     def confirm(found: Forgetting) -> bool:
         if not asks:
             return True
         progress.pause()
         _print(found)
-        return click.confirm("\nErase this for good?", err=True)
+        tell(found)
+        what = "Leave a tombstone" if found.is_tombstone_only else "Erase this"
+        return click.confirm(f"\n{what} for good?", err=True)
 
     with Parts() as progress:
         found = forget_customer(
@@ -103,14 +113,14 @@ def forget(
             options=options,
             progress=progress,
         )
-    for text in found.notes:
-        note(f"note: {shown(text)}")
+    tell(found)
     if as_json:
         print_json(_document(found, dry_run=dry_run))
     else:
         if not asks:
             _print(found)
-        print_lines("", _ending(found, dry_run=dry_run, late=late))
+        if ending := _ending(found, dry_run=dry_run, late=late):
+            print_lines(*([""] if _has_table(found) else []), ending)
     if asks and not found.done and found.tables:
         raise CheckFailed("not erased; nothing was changed", fix="say yes, or give --yes")
 
@@ -130,11 +140,19 @@ def _email(given: tuple[str, ...], *, late: bool) -> str | None:
         return given[0]
     if sys.stdin.isatty():
         return str(click.prompt("Email", hide_input=True, err=True))
-    return sys.stdin.readline(_LONGEST).strip()
+    lines = [line for line in map(str.strip, iter(partial(sys.stdin.readline, _LONGEST), "")) if line]
+    if len(lines) > 1:
+        raise UsageError(f"stdin holds {len(lines):,} lines, and - takes one email", fix="give one email at a time")
+    return "".join(lines)
+
+
+def _has_table(found: Forgetting) -> bool:
+    """Return whether there is anything to show in a table."""
+    return bool(found.tables) and not found.is_tombstone_only
 
 
 def _print(found: Forgetting) -> None:
-    if not found.tables:
+    if not _has_table(found):
         return
     person = found.person
     rows = [("landing file", shown(mask_path(path)), f"{count:,}", "") for path, count in found.lines.items()]
@@ -157,6 +175,11 @@ def _ending(found: Forgetting, *, dry_run: bool, late: bool) -> str:
         return (
             "nothing of forgotten customers has landed since" if late else "forgotten before; nothing has landed since"
         )
+    if found.is_tombstone_only:
+        what = "nothing of the customer has landed yet; a tombstone that has builds drop what lands of them"
+        if dry_run:
+            return f"dry run, nothing was changed: {what} would be left in lake {shown(found.lake)}"
+        return f"forgotten in advance: {what} is left in lake {shown(found.lake)}" if found.done else ""
     if dry_run:
         return f"dry run, nothing was changed: {what} would go, of lake {shown(found.lake)}"
     versions = f", {found.old_versions:,} old versions of objects" if found.old_versions else ""
