@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 from typing import Any, Literal
 from urllib.parse import unquote
 
@@ -22,11 +22,11 @@ from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
-__all__ = ["Data", "Source", "open_source", "readable", "refuse_long_integers"]
+__all__ = ["Data", "Source", "is_hidden", "open_source", "readable", "refuse_long_integers"]
 
 Data = Any
-"""A path or URI of a file or folder, a sequence of paths, an Arrow table, dataset or reader, a Polars frame, lazy or
-not, or a DuckDB relation."""
+"""A path or URI of a file or folder, a sequence of paths, paths by where they lie below the table's folder, an Arrow
+table, dataset or reader, a Polars frame, lazy or not, or a DuckDB relation."""
 
 MAX_JSON_BYTES = 64_000_000
 """Bytes a JSON object can have: a whole file where it is one array."""
@@ -40,6 +40,8 @@ _DIGITS = 38
 """Digits of a decimal that DuckDB holds; larger ones it reads as doubles."""
 _EXACT = 2**53
 """The whole numbers up to which each is a double of its own."""
+_WHOLE = r"[\[:,\s](-?[0-9]{16,}[.eE]?)"
+_TEXT = r'"(?:[^"\\]|\\.)*"'
 _TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
 
 _FIX = {
@@ -76,8 +78,13 @@ def open_source(
     """
     if isinstance(data, str | os.PathLike):
         return _open_place(engine, view, os.fspath(data), what, options)
+    if isinstance(data, Mapping):
+        return (
+            _open_files(engine, view, {str(place): Path(file) for place, file in data.items()}, what) if data else None
+        )
     if isinstance(data, Sequence) and all(isinstance(item, str | os.PathLike) for item in data):
-        return _open_files(engine, view, {str(path): Path(path) for path in data}, what) if data else None
+        # of files alone nobody knows which of their folders is the table's
+        return _open_files(engine, view, {str(at): Path(path) for at, path in enumerate(data)}, what) if data else None
     return _open_object(engine, view, data, what, folder)
 
 
@@ -105,8 +112,12 @@ def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]
 
 
 def _is_data(entry: Entry) -> bool:
-    parts = PurePosixPath(entry.path).parts
-    return bool(entry.size) and not any(part[0] in "._" for part in parts) and not entry.path.endswith(".crc")
+    return bool(entry.size) and not is_hidden(PurePosixPath(entry.path)) and not entry.path.endswith(".crc")
+
+
+def is_hidden(path: PurePath) -> bool:
+    """Return whether Spark leaves out what lies at a path below a table: `_name` and `.name`, but not `_name=value`."""
+    return any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in path.parts)
 
 
 def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str) -> Source:
@@ -118,7 +129,7 @@ def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str)
     paths = list(files.values())
     if kind == "arrow":
         return _open_arrow_files(engine, view, paths, what)
-    partitions = _partitions(files)
+    partitions = _partitions(files, what)
     with readable(what, kind):
         if kind == "JSON":
             return _open_json(engine, view, files, partitions, what)
@@ -155,8 +166,11 @@ def _kind(file: Path, what: str) -> str:
     )
 
 
-def _partitions(files: Mapping[str, Path]) -> _Partitions:
-    """Return the values that folders named `column=value` give each file; nothing unless all files have the same."""
+def _partitions(files: Mapping[str, Path], what: str) -> _Partitions:
+    """Return the values that folders named `column=value` give each file, nothing where there are none.
+
+    UsageError where files lie in folders of other columns: whatever is compared of them would not be all they hold.
+    """
     found = {}
     for path in files:
         values = {}
@@ -165,8 +179,13 @@ def _partitions(files: Mapping[str, Path]) -> _Partitions:
                 value = unquote(match[2])
                 values[unquote(match[1])] = None if value == "__HIVE_DEFAULT_PARTITION__" else value
         found[path] = values
-    columns = {tuple(values) for values in found.values()}
-    return found if len(columns) == 1 and () not in columns else {}
+    columns = sorted({tuple(values) for values in found.values()})
+    if len(columns) > 1:
+        said = [f"column=value folders of {', '.join(names)}" if names else "no such folder" for names in columns]
+        raise UsageError(
+            f"{what}: of its files some lie in {said[0]}, some in {said[1]}", fix="compare a folder of one layout"
+        )
+    return found if columns != [()] else {}
 
 
 def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
@@ -176,7 +195,7 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
     if any("DOUBLE" in type_ for _, type_ in plain):
         _refuse_long_decimals(engine, paths, what)
     names = set(next(iter(partitions.values()), ()))
-    if names and names.isdisjoint(name for name, _ in plain):
+    if names:
         _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
         return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
@@ -229,10 +248,10 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
             raise UsageError(f"{what}: its objects have no key", fix="see what wrote them") from error
         raise
     # a date of JSON is text: read as a date it would no longer be told from another spelling of it
-    columns = {name: "VARCHAR" if type_ in _TEXTUAL else type_ for name, type_ in guessed if type_ != _NULL}
+    columns = {name: _untyped(type_) for name, type_ in guessed if type_ != _NULL}
     nulls = [name for name, type_ in guessed if type_ == _NULL]
     spelled = {name: twin for name, _ in guessed if (twin := _twin(name, guessed))}
-    texts = {name: "VARCHAR" for name, type_ in columns.items() if type_ == "DOUBLE"}
+    texts = {name: "VARCHAR" for name, type_ in columns.items() if "DOUBLE" in type_}
     for name, types in ((f"{view}_files", columns), (f"{view}_texts", texts)):
         if types and not spelled:
             with explained(what):
@@ -264,14 +283,34 @@ def _is_keyless(engine: Engine, paths: Sequence[str], what: str) -> bool:
     return bool(objects == empty)
 
 
+def _untyped(type_: str) -> str:
+    """Return the type that JSON is read in: text for what it tells by text, within nested values too."""
+    if type_ in _TEXTUAL or not type_.endswith(("]", ")")):
+        return "VARCHAR" if type_ in _TEXTUAL else type_
+    found = duckdb.sqltype(type_)
+    if found.id == "list":
+        return f"{_untyped(str(dict(found.children)['child']))}[]"
+    if found.id == "map":
+        return f"MAP({', '.join(_untyped(str(of)) for _, of in found.children)})"
+    if found.id == "struct":
+        return f"STRUCT({', '.join(f'{quoted(name)} {_untyped(str(of))}' for name, of in found.children)})"
+    return type_
+
+
 def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], what: str) -> None:
     """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
-    double = {name for name, type_ in source.columns if type_ == "DOUBLE" and name not in source.spelled}
-    for name in double.intersection(names):
+    double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_ and name not in source.spelled}
+    long = f"coalesce(abs(try_cast({{}} as hugeint)) > {_EXACT}, true)"
+    for name in double.keys() & set(names):
         text, texts = quoted(name), quoted(f"{source.view}_texts")
-        long = f"coalesce(abs(try_cast({text} as hugeint)) > {_EXACT}, true)"
         whole = f"regexp_full_match({text}, '-?[0-9]{{16,}}')"
-        [(count,)] = engine.run(what, f"select count(*) filter ({whole} and {long}) from {texts}")
+        counted, values = f"count(*) filter ({whole} and {long.format(text)})", {}
+        if double[name] != "DOUBLE":
+            values = {"text": _TEXT, "whole": _WHOLE}
+            found = f"regexp_extract_all(regexp_replace({text}, $text, '', 'g'), $whole, 1)"
+            is_whole = f"lambda n: not regexp_matches(n, '[.eE]') and {long.format('n')}"
+            counted = f"coalesce(sum(len(list_filter({found}, {is_whole}))), 0)"
+        [(count,)] = engine.run(what, f"select {counted} from {texts}", values)
         if count:
             raise UsageError(
                 f"{what}: {name} has {count:,} whole numbers that are too long to be compared",
@@ -302,11 +341,16 @@ def _view_partitioned(
     engine.run(what, f"create temp table {table} (_file varchar{''.join(f', {quoted(n)} varchar' for n in names)})")
     values = [[str(files[path]), *partitions[path].values()] for path in files]
     engine.connection.executemany(f"insert into {table} values (?{', ?' * len(names)})", values)
-    picked = [f"null as {quoted(name)}" for name in nulls] + [f"p.{quoted(name)}" for name in names]
+    # as Spark does: what a folder says goes before what its files hold
+    folded = {name.lower() for name in names}
+    own = [name for name, _ in _columns(engine, f"{view}_files") if name.lower() in folded]
+    left_out = ", ".join(map(quoted, (_FILE, *own)))
+    picked = [f"null as {quoted(name)}" for name in nulls if name.lower() not in folded]
+    picked += [f"p.{quoted(name)}" for name in names]
     return _view(
         engine,
         view,
-        f"select d.* exclude ({_FILE}), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
+        f"select d.* exclude ({left_out}), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
         f" join {table} as p on d.{_FILE} = p._file",
         what,
     )

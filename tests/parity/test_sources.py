@@ -129,6 +129,27 @@ def test_partition_folders_are_columns(tmp_path: Path) -> None:
     assert compare(TABLE, place).same
 
 
+def test_all_folders_of_a_table_are_named_after_the_same_columns(tmp_path: Path) -> None:
+    """What some folders say and others do not was left out on both sides, and other tables were the same."""
+    for side, value in (("left", "1"), ("right", "2")):
+        for folder in (f"at={value}", "."):
+            place = tmp_path / side / folder
+            place.mkdir(parents=True, exist_ok=True)
+            pq.write_table(TABLE.select(["x"]), place / "a.parquet")
+    with pytest.raises(UsageError, match="no such folder, some in column=value folders of at"):
+        compare(tmp_path / "left", tmp_path / "right")
+
+
+@pytest.mark.parametrize("names", [("at", "_at"), ("x", "at"), ("X", "at")])
+def test_what_a_folder_says_goes_before_what_its_files_hold(names: tuple[str, str], tmp_path: Path) -> None:
+    for side, value in (("left", "1"), ("right", "2"), ("again", "2")):
+        place = tmp_path / side / f"{names[0]}={value}" / f"{names[1]}={value}"
+        place.mkdir(parents=True)
+        pq.write_table(TABLE.select(["x"]), place / "a.parquet")
+    assert not compare(tmp_path / "left", tmp_path / "right").same
+    assert compare(tmp_path / "again", tmp_path / "right").same
+
+
 def test_a_place_without_data_is_missing_on_whichever_side(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
