@@ -23,7 +23,7 @@ _LONGEST_LOOP = 200
 
 @dataclass(slots=True)
 class _Function:
-    node: ast.FunctionDef | ast.AsyncFunctionDef
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: dict[str, Any]
 
 
@@ -233,16 +233,25 @@ class Interpreter:
                     return self._enter(held, Call(node.lineno, name), receiver) if is_property else held
                 found_value = self.on_attribute(name, receiver, node.lineno)
                 return Unknown(ast.unparse(node)) if found_value is None else found_value
+            case ast.Lambda():
+                return _Function(node, scope)
             case ast.Call():
                 return self._call(node, scope)
             case _:
                 for child in ast.iter_child_nodes(node):
-                    if isinstance(child, ast.expr) and not isinstance(node, ast.Lambda):
+                    if isinstance(child, ast.expr):
                         self.value(child, scope)
                 return Unknown(ast.unparse(node))
 
     def _part(self, part: ast.expr, scope: dict[str, Any]) -> str:
         value = self.value(part.value if isinstance(part, ast.FormattedValue) else part, scope)
+        if (
+            isinstance(part, ast.FormattedValue)
+            and part.format_spec is not None
+            and isinstance(value, str | int | float)
+        ):
+            with contextlib.suppress(ValueError):
+                return format(value, self.value(part.format_spec, scope))
         return value if isinstance(value, str) else str(value)
 
     def _call(self, node: ast.Call, scope: dict[str, Any]) -> Any:
@@ -339,6 +348,8 @@ class Interpreter:
         outside, self._line = self._line, call.line
         self._depth += 1
         try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, inner)
             return self._run(function.node.body, inner)
         finally:
             self._depth -= 1
@@ -363,6 +374,8 @@ def _first(one: Any, other: Any) -> Any:
 
 
 def _decorators(function: _Function) -> set[str]:
+    if isinstance(function.node, ast.Lambda):
+        return set()
     return {_names(decorator)[-1] for decorator in function.node.decorator_list if _names(decorator)}
 
 

@@ -163,11 +163,12 @@ def _compare(asked: ParityRun) -> None:
 
 def _settle(asked: ParityRun) -> None:
     """Hold the known differences against those that were found, and put the outcome together."""
-    different: dict[str, str] = {}
+    different: dict[str, set[str]] = {}
     for side in asked.sides.values():
         for verdict in side.tables:
             if verdict.verdict is Verdict.DIFFERENT:
-                different.setdefault(verdict.table, str(verdict.cause or Cause.OTHER))
+                causes = {str(verdict.cause or Cause.OTHER), *map(str, verdict.elsewhere)}
+                different.setdefault(verdict.table, set()).update(causes)
     settled = settle_known(asked.known, different, asked.today)
     jobs = next(iter(asked.chosen.values()))
     assert asked.given is not None

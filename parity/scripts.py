@@ -295,6 +295,9 @@ class _Finder:
                 if call.argument("key", 0) == "path":
                     of.path = _text(call.argument("value", 1))
                 return of
+            case "options" if isinstance(of, _Source | _Target):
+                of.path = _text(call.keywords["path"]) if "path" in call.keywords else of.path
+                return of
             case "load" | "json" | "parquet" | "csv" | "orc" | "text" if isinstance(of, _Source):
                 given = call.argument("path", 0, call.argument("paths", None, of.path))
                 many = [given, *call.positional[1:]] if call.name == "parquet" else [given]
