@@ -99,7 +99,7 @@ def _entry(file: Path, number: int, raw: Any, causes: tuple[str, ...]) -> Known:
         if key not in _KEYS:
             raise UsageError(f"{where}: {key}: no such setting{nearest(key, _KEYS)}", fix=f"known are {_KEYS}")
     for key in _KEYS:
-        if not isinstance(raw, dict) or not raw.get(key):
+        if not isinstance(raw, dict) or not str(raw.get(key) or "").strip():
             raise UsageError(f"{where}: has no {key}", fix="give id, table, cause, reason and expires")
         kind = date if key == "expires" else str
         if not isinstance(raw[key], kind) or isinstance(raw[key], datetime):

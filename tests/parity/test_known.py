@@ -74,7 +74,7 @@ def test_an_entry_that_no_difference_matches_is_a_problem(different: dict[str, s
         (TEXT + TEXT.replace('"ml"', '"ml2"'), "two entries with the table machine_learning_curated"),
         (TEXT.replace("id =", "name ="), "name: no such setting"),
         (TEXT.replace('reason = "kept until spring"', ""), "has no reason"),
-        (TEXT.replace('"kept until spring"', '""'), "has no reason"),
+        (TEXT.replace('"kept until spring"', '" "'), "has no reason"),
         (TEXT.replace("2027-01-31", '"2027-01-31"'), "takes a date"),
         (TEXT.replace("2027-01-31", "2027-01-31T00:00:00"), "takes a date"),
         (TEXT.replace('"type"', "7"), "takes a text"),
