@@ -73,7 +73,9 @@ def pair(
     compared: list[Column] = []
     rest = dict(right)
     is_tolerant = {name.lower() for name in tolerant}
-    may_lack = {name.lower() for name in optional}
+    # a second spelling of a column that the other side has is no column that it lacks
+    both = {name.lower() for name, _ in left} & {name.lower() for name, _ in right}
+    may_lack = {name.lower() for name in optional} - both
     matches = _matches([name for name, _ in left], list(rest))
     for name, left_type in left:
         other = matches.get(name)
