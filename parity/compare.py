@@ -28,7 +28,7 @@ from parity.personal import Hider
 from parity.shown import show_all, showing, without_names
 from parity.sources import Data, Source, open_source, readable, refuse_long_integers
 from parity.tolerance import Tolerance, near, pair_near
-from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
+from parity.verdict import Cause, Explanation, Side, State, TableVerdict, Verdict, missing
 from stedi.contracts import Table
 from stedi.engine import Engine, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
@@ -128,9 +128,11 @@ def _case(
     )
     pairing = _settled(engine, pairing, left, right, names)
     columns = pairing.compared
-    if left.kind == right.kind == "JSON":
-        refuse_long_integers(engine, left, [column.left for column in columns if column.left], names[0])
-        refuse_long_integers(engine, right, [column.right for column in columns if column.right], names[1])
+    # read as a double, one stands for many, and only beside a double of the other side that is what it means
+    both = left.kind == right.kind == "JSON"
+    own = [column for column in columns if both or "DOUBLE" not in column.type]
+    refuse_long_integers(engine, left, [column.left for column in own if column.left], names[0])
+    refuse_long_integers(engine, right, [column.right for column in own if column.right], names[1])
     at = {column.name.lower(): number for number, column in enumerate(columns)}
     view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
     view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])
@@ -268,7 +270,21 @@ def _numbered(names: Sequence[str], at: Mapping[str, int], what: str) -> list[in
 
 
 def _notes(case: Case) -> tuple[str, ...]:
-    return tuple(f"{pair.name}: {pair.note}" for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
+    noted = (pair for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
+    return (*(f"{pair.name}: {pair.note}" for pair in noted), *_nullability(case))
+
+
+def _nullability(case: Case) -> Iterator[str]:
+    """Yield which columns may hold NULL by the schema of one side only."""
+    left, right = (source.required for source in case.sources)
+    if left is None or right is None:
+        return
+    columns = [column for column in case.columns if column.left and column.right]
+    for side, own, other in ((Side.LEFT, left, right), (Side.RIGHT, right, left)):
+        names = [(c.left, c.right) if side is Side.LEFT else (c.right, c.left) for c in columns]
+        only = [one for one, two in names if one in own and two not in other]
+        if only:
+            yield f"by its schema {case.label(side)} holds no NULL in {', '.join(map(str, only))}"
 
 
 def _named(data: Data, otherwise: str) -> str:

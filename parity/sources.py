@@ -11,18 +11,18 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePath, PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import duckdb
 
+from parity.folders import Partitions, is_hidden, partitions_of
 from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
-__all__ = ["Data", "Source", "is_hidden", "open_source", "readable", "refuse_long_integers"]
+__all__ = ["Data", "Source", "open_source", "readable", "refuse_long_integers"]
 
 Data = Any
 """A path or URI of a file or folder, a sequence of paths, paths by where they lie below the table's folder, an Arrow
@@ -32,7 +32,6 @@ MAX_JSON_BYTES = 64_000_000
 """Bytes a JSON object can have: a whole file where it is one array."""
 
 _SAMPLED_FILES = 1_000_000
-_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 _NULL = '"NULL"'
 _FILE = "_stedi_parity_file"
 """The column of each row's file, beside the file's own, which may well be called filename."""
@@ -49,8 +48,6 @@ _FIX = {
     "JSON": "see that each line is one JSON object, with each key once, or the file one array of them",
 }
 
-_Partitions = Mapping[str, Mapping[str, str | None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Source:
@@ -58,7 +55,7 @@ class Source:
 
     `weak` are the columns whose values are told by text, and what that is: `JSON`, where a number is no integer or
     double and a date no more than text, or a `folder` name. `spelled` maps columns that the engine had to rename to the
-    names they have in the file.
+    names they have in the file. `required` are those that its schema lets hold no NULL, None where it does not say.
     """
 
     view: str
@@ -66,6 +63,7 @@ class Source:
     columns: tuple[tuple[str, str], ...]
     weak: Mapping[str, str] = field(default_factory=dict)
     spelled: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] | None = None
 
 
 def open_source(
@@ -115,11 +113,6 @@ def _is_data(entry: Entry) -> bool:
     return bool(entry.size) and not is_hidden(PurePosixPath(entry.path)) and not entry.path.endswith(".crc")
 
 
-def is_hidden(path: PurePath) -> bool:
-    """Return whether Spark leaves out what lies at a path below a table: `_name` and `.name`, but not `_name=value`."""
-    return any(part[0] == "." or (part[0] == "_" and "=" not in part) for part in path.parts)
-
-
 def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str) -> Source:
     """Open files, given by their path below the place, which may hold `column=value` of a partition."""
     kinds = {path: _kind(file, what) for path, file in files.items()}
@@ -129,7 +122,7 @@ def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str)
     paths = list(files.values())
     if kind == "arrow":
         return _open_arrow_files(engine, view, paths, what)
-    partitions = _partitions(files, what)
+    partitions = partitions_of(files, what)
     with readable(what, kind):
         if kind == "JSON":
             return _open_json(engine, view, files, partitions, what)
@@ -166,29 +159,7 @@ def _kind(file: Path, what: str) -> str:
     )
 
 
-def _partitions(files: Mapping[str, Path], what: str) -> _Partitions:
-    """Return the values that folders named `column=value` give each file, nothing where there are none.
-
-    UsageError where files lie in folders of other columns: whatever is compared of them would not be all they hold.
-    """
-    found = {}
-    for path in files:
-        values = {}
-        for part in PurePosixPath(path).parts[:-1]:
-            if match := _PARTITION.fullmatch(part):
-                value = unquote(match[2])
-                values[unquote(match[1])] = None if value == "__HIVE_DEFAULT_PARTITION__" else value
-        found[path] = values
-    columns = sorted({tuple(values) for values in found.values()})
-    if len(columns) > 1:
-        said = [f"column=value folders of {', '.join(names)}" if names else "no such folder" for names in columns]
-        raise UsageError(
-            f"{what}: of its files some lie in {said[0]}, some in {said[1]}", fix="compare a folder of one layout"
-        )
-    return found if columns != [()] else {}
-
-
-def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: Partitions, what: str) -> Source:
     paths = [glob_safe(file) for file in files.values()]
     read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
     plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
@@ -199,11 +170,12 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
         _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
         return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
+    written = _written(engine, paths[0], what)
     spelled: dict[str, str] = {}
     if any(re.search(r"_\d+$", name) for name, _ in plain):
-        written = _written_names(engine, paths[0], what)
         spelled = {name: real for (name, _), real in zip(plain, written, strict=False) if name != real}
-    return Source(view, "Parquet", tuple(plain), spelled=spelled)
+    required = frozenset(name for name, repetition in written.items() if repetition == "REQUIRED")
+    return Source(view, "Parquet", tuple(plain), spelled=spelled, required=required)
 
 
 def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> None:
@@ -216,20 +188,23 @@ def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> No
         )
 
 
-def _written_names(engine: Engine, path: str, what: str) -> list[str]:
-    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only."""
-    rows = engine.run(what, "select name, num_children from parquet_schema($file)", {"file": path})
-    names, below = [], 0
-    for name, children in rows[1:]:
+def _written(engine: Engine, path: str, what: str) -> dict[str, str]:
+    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only.
+
+    With each comes its repetition: REQUIRED, OPTIONAL or REPEATED.
+    """
+    rows = engine.run(what, "select name, num_children, repetition_type from parquet_schema($file)", {"file": path})
+    names, below = {}, 0
+    for name, children, repetition in rows[1:]:
         if below:
             below += (children or 0) - 1
             continue
-        names.append(str(name))
+        names[str(name)] = str(repetition)
         below = children or 0
     return names
 
 
-def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: Partitions, what: str) -> Source:
     paths = [glob_safe(file) for file in files.values()]
     # format: a file may hold an object a line, or an array of them; the name says nothing of compression
     compression: Literal["gzip", "auto_detect"] = (
@@ -299,6 +274,8 @@ def _untyped(type_: str) -> str:
 
 def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], what: str) -> None:
     """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
+    if source.kind != "JSON":
+        return
     double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_ and name not in source.spelled}
     long = f"coalesce(abs(try_cast({{}} as hugeint)) > {_EXACT}, true)"
     for name in double.keys() & set(names):
@@ -330,7 +307,7 @@ def _view_partitioned(
     engine: Engine,
     view: str,
     files: Mapping[str, Path],
-    partitions: _Partitions,
+    partitions: Partitions,
     what: str,
     *,
     nulls: Sequence[str] = (),

@@ -14,12 +14,12 @@ from typing import Any, Self
 
 from parity.diagnosis import notes_of
 from parity.engines import JobReport, Made, trusted_of
+from parity.folders import is_hidden
 from parity.jobs import Jobs
 from parity.landing import LandingData
 from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
 from parity.plan import Note, Plan
-from parity.sources import is_hidden
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.glue.jobs import ARGUMENTS

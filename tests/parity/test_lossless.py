@@ -106,6 +106,15 @@ def test_long_whole_numbers_within_json_are_refused(value: str, tmp_path: Path) 
         compare(tmp_path / "a.json", tmp_path / "b.json")
 
 
+def test_a_long_whole_number_of_json_beside_a_decimal_is_refused(tmp_path: Path) -> None:
+    """Read as a double it was that of 1234567890123456774144."""
+    (tmp_path / "a.json").write_text('{"v": 1234567890123456789012}\n', encoding="utf-8")
+    decimal = array(Decimal(1234567890123456774144), pa.decimal128(38, 0))
+    with pytest.raises(UsageError, match="v has 1 whole numbers that are too long"):
+        compare(tmp_path / "a.json", pa.table({"v": decimal}))
+    assert compare(tmp_path / "a.json", pa.table({"v": [1.234567890123456789012e21]})).same
+
+
 @pytest.mark.parametrize("line", ['{"a": 1, "a": 2}', '{"a": {"b": 1, "b": 2}}', '{"a": [{"b": 1, "B": 2}]}'])
 def test_json_with_one_key_twice_is_said_to_be_that(line: str, tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(f"{line}\n", encoding="utf-8")

@@ -150,6 +150,15 @@ def test_what_a_folder_says_goes_before_what_its_files_hold(names: tuple[str, st
     assert compare(tmp_path / "again", tmp_path / "right").same
 
 
+def test_columns_that_may_hold_null_on_one_side_only_are_noted_and_no_difference(tmp_path: Path) -> None:
+    for name, nullable in (("left", False), ("right", True)):
+        fields = [pa.field("a", pa.int64(), nullable=nullable), pa.field("b", pa.list_(pa.int64()), nullable=nullable)]
+        table = pa.table({"a": [1], "b": [[1]], "c": ["c"]}, schema=pa.schema([*fields, pa.field("c", pa.string())]))
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    found = compare(tmp_path / "left.parquet", tmp_path / "right.parquet")
+    assert (found.verdict, found.notes) == (Verdict.SAME, ("by its schema the left holds no NULL in a, b",))
+
+
 def test_a_place_without_data_is_missing_on_whichever_side(tmp_path: Path) -> None:
     folder = tmp_path / "empty"
     folder.mkdir()
