@@ -19,6 +19,8 @@ __all__ = ["Interpreter"]
 
 _DEEPEST = 8
 _LONGEST_LOOP = 200
+_MOST_TURNS = 2_000
+"""Turns of loops and calls of functions of a script in all: loops within loops would never end."""
 
 
 @dataclass(slots=True)
@@ -54,13 +56,16 @@ class Interpreter:
 
     `on_call` is told every call and may return what it comes to (None: not known); `on_attribute` likewise, for
     attributes as `spark.read`. `modules` are the sources of what the script may import from beside it, by name.
+    `gave_up` says that it loops more often than is followed.
     """
 
     on_call: Callable[[Call], Any]
     on_attribute: Callable[[str, Any, int], Any]
     modules: Mapping[str, bytes] = field(default_factory=dict)
     scope: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    gave_up: bool = False
     _depth: int = 0
+    _turns: int = 0
     _line: int | None = None  # of the call outside all functions of the script, or of an import
     _imported: dict[str, _Module] = field(default_factory=dict)
 
@@ -314,7 +319,11 @@ class Interpreter:
     def _items(self, over: ast.expr, target: ast.expr, scope: dict[str, Any]) -> Iterable[Any]:
         found = self.value(over, scope)
         known = isinstance(found, list | tuple | dict) and len(found) <= _LONGEST_LOOP
-        return [*found] if known else [Unknown(ast.unparse(target))]
+        if known and self._turns + len(found) <= _MOST_TURNS:
+            self._turns += len(found)
+            return [*found]
+        self.gave_up |= known
+        return [Unknown(ast.unparse(target))]
 
     def _member(self, of: _Module | _Object | _Class, name: str) -> Any:
         found = of.scope.get(name)
@@ -333,8 +342,10 @@ class Interpreter:
 
     def _enter(self, function: _Function, call: Call, *bound: Any) -> Any:
         """Walk a function of the script with what it is called with."""
-        if self._depth >= _DEEPEST:
+        self.gave_up |= self._turns >= _MOST_TURNS
+        if self._depth >= _DEEPEST or self._turns >= _MOST_TURNS:
             return None
+        self._turns += 1
         arguments = function.node.args
         names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
         inner = dict(function.scope)

@@ -105,10 +105,15 @@ def read_script(
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(name, text, error=(1, f"it is no Python: {type(error).__name__}"))
     found = _Finder(dict(arguments or {}))
+    interpreter = Interpreter(found.call, found.attribute, modules or {})
     try:
-        Interpreter(found.call, found.attribute, modules or {}).run(tree)
-    except RecursionError:
-        found.notes.append((1, "it is nested too deeply to be read; give its places in parity.toml"))
+        interpreter.run(tree)
+    except (RecursionError, MemoryError):
+        found.notes.append(
+            (1, "it is nested too deeply, or holds too much, to be read; give its places in parity.toml")
+        )
+    if interpreter.gave_up:
+        found.notes.append((1, "it loops more often than it is read; give its places in parity.toml"))
     return replace(found.script(), name=name, text=text)
 
 

@@ -23,6 +23,10 @@ class Unknown:
 
 UNKNOWN = Unknown()
 
+_LONGEST = 1000
+_LONGEST_TEXT = 1_000_000
+"""A loop that doubles a value would fill the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -46,11 +50,12 @@ class Call:
 
 
 def plus(one: Any, other: Any) -> Any:
-    """Return what `one + other` is: text with what is not known in braces, lists, numbers."""
+    """Return what `one + other` is: text with what is not known in braces, lists, numbers; nothing that is huge."""
     if isinstance(one, str) or isinstance(other, str):
-        return f"{one}{other}"
+        text = f"{one}{other}"
+        return text if len(text) <= _LONGEST_TEXT else UNKNOWN
     for kind in (list, tuple):
-        if isinstance(one, kind) and isinstance(other, kind):
+        if isinstance(one, kind) and isinstance(other, kind) and len(one) + len(other) <= _LONGEST:
             return [*one, *other] if kind is list else (*one, *other)
     if type(one) is int and type(other) is int:
         return one + other
@@ -132,7 +137,6 @@ _LISTS: Mapping[str, Callable[..., Any]] = {
     "tuple": tuple,
     "zip": zip,
 }
-_LONGEST = 1000
 
 
 def _are_known(values: Sequence[Any]) -> bool:

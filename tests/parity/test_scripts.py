@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import studio
 
@@ -249,6 +251,24 @@ def test_reading_runs_nothing(tmp_path: object) -> None:
 )
 def test_odd_python_is_no_harm(text: str) -> None:
     assert read(text).error is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("for a in range(200):", " for b in range(200):", "  for c in range(200): x = a"),
+        ("def f(): " + "f(); " * 12, "f()"),
+        ("x = 'a'", "for n in range(60): x = x + x"),
+        ("x = ['a']", "for n in range(60): x = x + x"),
+        ("x = [[a for a in range(200)] for b in range(200) for c in range(200)]",),
+    ],
+)
+def test_what_would_take_for_ever_is_read_in_a_moment(lines: tuple[str, ...]) -> None:
+    started = time.perf_counter()
+    script = read(*lines, frame('"s3://bucket/x/"'))
+    assert [access.path for access in script.reads] == ["s3://bucket/x/"]
+    assert any("loops more often" in text for _, text in script.notes) == ("200" in lines[-1] or "f();" in lines[0])
+    assert time.perf_counter() - started < 5
 
 
 def test_ddl_files_say_where_a_table_lies() -> None:
