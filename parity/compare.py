@@ -210,18 +210,19 @@ def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source, name
     That is what stands for no value of the other side's type, and instants beyond what nanoseconds reach.
     """
     types = dict(left.columns), dict(right.columns)
+    noted = {pair.name for pair in pairing.pairs if pair.state is State.NOTED}
     failing: dict[str, str] = {}
     for column in pairing.compared:
         sides = ((left, column.left, types[0], names[0]), (right, column.right, types[1], names[1]))
         for source, name, own, what in sides:
             if name is None or own[name] == column.type:
                 continue
-            if name not in source.weak and column.type != "TIMESTAMP_NS":
+            if name not in source.weak and not column.type.endswith("_NS"):
                 continue
             text = quoted(name)
             bad_value = (
                 lost(text, own[name], column.type)
-                if name in source.weak
+                if name in source.weak and column.name in noted  # other types are a difference as they are
                 else f"{text} is not null and try_cast({text} as {column.type}) is null"
             )
             with readable(what, source.kind):

@@ -11,10 +11,10 @@ from parity.pairing import FLOATS, INTEGERS
 
 __all__ = ["lost"]
 
-_DIGITS = {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9, "TIME_NS": 9}
+_DIGITS = {"TIMESTAMP_S": 0, "TIMESTAMP_MS": 3, "TIMESTAMP_NS": 9, "TIMESTAMPTZ_NS": 9, "TIME_NS": 9}
 """Digits of a second that a type holds; any other type of times holds six."""
 
-_INSTANTS = ("DATE", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS", "TIMESTAMP WITH TIME ZONE")
+_INSTANTS = ("DATE", *(f"TIMESTAMP{unit}" for unit in ("", "_S", "_MS", "_NS", " WITH TIME ZONE", "TZ_NS")))
 _TIMES = ("TIME", "TIME_NS")
 _NESTED = ("list", "array", "struct", "map")
 

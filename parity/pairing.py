@@ -24,6 +24,7 @@ INTEGERS = (*_SIGNED, *_UNSIGNED, "UBIGINT", "HUGEINT")
 _TIMESTAMPS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
 _TIMES = ("TIME", "TIME_NS")
 _ZONED = "TIMESTAMP WITH TIME ZONE"
+_ZONED_TIMESTAMPS = (_ZONED, "TIMESTAMPTZ_NS")
 FLOATS = ("FLOAT", "DOUBLE")
 _NULL = '"NULL"'
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -170,7 +171,7 @@ def _wider(left: str, right: str) -> str | None:
     """Return the type that holds the values of both, where the two differ in width only."""
     if left in INTEGERS and right in INTEGERS:
         return "BIGINT" if {left, right} <= {*_SIGNED, *_UNSIGNED} else "HUGEINT"
-    for units in (_TIMESTAMPS, _TIMES):
+    for units in (_TIMESTAMPS, _TIMES, _ZONED_TIMESTAMPS):
         if left in units and right in units:
             return max(left, right, key=units.index)
     if all(type_ in ("VARCHAR", "JSON") or type_.startswith("ENUM(") for type_ in (left, right)):
@@ -226,8 +227,9 @@ def is_number(type_: str) -> bool:
 
 def _bridge(left: str, right: str) -> str:
     """Return the type in which values of different types are set side by side to explain the difference."""
-    if _ZONED in (left, right) and (left in _TIMESTAMPS or right in _TIMESTAMPS):
-        return _ZONED
+    for zoned in reversed(_ZONED_TIMESTAMPS):
+        if zoned in (left, right) and (left in _TIMESTAMPS or right in _TIMESTAMPS):
+            return zoned
     if is_number(left) and is_number(right):
         return "DOUBLE"
     if "VARCHAR" in (left, right):

@@ -98,7 +98,7 @@ def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]
     storage = open_storage(place, options)
     found = [entry for entry in storage.list("") if _is_data(entry)] if not Path(storage.uri).is_file() else []
     parent, _, name = storage.uri.rpartition("/")
-    if not found and name and parent.count("/") != 1:
+    if not found and name and not parent.endswith(":/"):  # above a bucket there is nothing
         beside = open_storage(parent or "/", options)
         try:
             entry = beside.stat(name)
@@ -343,8 +343,19 @@ def _open_arrow_files(engine: Engine, view: str, files: Sequence[Path], what: st
         raise EnvironmentFault(
             f"{what}: is no Arrow file that can be read", fix="see that the file is whole"
         ) from error
+    _refuse_nanoseconds(dataset.schema, what)
     engine.connection.register(view, dataset)
     return Source(view, "Arrow", _columns(engine, view))
+
+
+def _refuse_nanoseconds(schema: Any, what: str) -> None:
+    """Refuse durations that DuckDB cuts to microseconds when it reads them."""
+    for column in schema:
+        if "duration[ns]" in str(column.type):
+            raise UsageError(
+                f"{what}: {column.name} is {column.type}, of which only microseconds can be compared",
+                fix="cast it to duration[us], or to int64",
+            )
 
 
 def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path) -> Source:
@@ -357,6 +368,10 @@ def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path)
         return _open_parquet(engine, view, {file.name: file}, {}, what)
     if module == "duckdb" and hasattr(data, "to_arrow_reader"):
         data, name = data.to_arrow_reader(), "RecordBatchReader"
+    if module == "polars" and name == "DataFrame":
+        _refuse_nanoseconds(data.clear().to_arrow().schema, what)
+    elif module == "pyarrow" and hasattr(data, "schema"):
+        _refuse_nanoseconds(data.schema, what)
     if name == "RecordBatchReader":
         loading = f"{view}_reader"
         engine.connection.register(loading, data)

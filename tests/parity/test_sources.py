@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,13 @@ def test_partition_folders_are_columns(tmp_path: Path) -> None:
     place.mkdir()
     pq.write_table(TABLE, place / "a.parquet")
     assert compare(TABLE, place).same
+
+
+def test_a_file_may_lie_in_a_folder_of_the_root() -> None:
+    """As `/tmp/a.parquet`: it was taken for the name of a bucket, which is no file."""
+    with tempfile.NamedTemporaryFile(dir="/tmp", suffix=".parquet") as file:
+        pq.write_table(TABLE, file.name)
+        assert compare(TABLE, file.name).same
 
 
 def test_all_folders_of_a_table_are_named_after_the_same_columns(tmp_path: Path) -> None:
