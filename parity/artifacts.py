@@ -11,10 +11,12 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from parity.engines.choice import GLUE
 from parity.outcome import Outcome
 from parity.report import FILES, write_reports
 from parity.run import ParityRun
 from parity.summary import report_of
+from stedi.errors import UsageError
 from stedi.glue.receipt import SAME, Receipt, digests
 from stedi.local import LocalStorage
 from stedi.storage import faults, make_private, make_private_folder
@@ -28,16 +30,30 @@ RECEIPT = "receipt.json"
 def clear_artifacts(folder: Path) -> None:
     """Make the folder ready, and remove what an earlier run has left: nothing of it is to be taken for this one's.
 
-    EnvironmentFault where nothing can be written there: better before the jobs run than after.
+    EnvironmentFault where nothing can be written there: better before the jobs run than after. UsageError where its
+    logs are somebody else's.
     """
+    logs = folder / LOGS
     with faults(f"cannot write to {folder}"):
         make_private_folder(folder)
-        for old in (*(folder / name for name in FILES), *folder.glob(f"{Path(RECEIPT).stem}*.json")):
-            old.unlink(missing_ok=True)
-        if (folder / LOGS).exists():
-            shutil.rmtree(folder / LOGS)
+        if logs.exists() and not _is_ours(logs):
+            raise UsageError(f"{logs}: holds no logs of an earlier run", fix="give --report a folder of its own")
+        for name in (*FILES, RECEIPT, *map(_receipt_of, GLUE)):
+            (folder / name).unlink(missing_ok=True)
+        if logs.exists():
+            shutil.rmtree(logs)
         with tempfile.TemporaryFile(dir=folder):
             pass
+
+
+def _is_ours(logs: Path) -> bool:
+    """Return whether a folder is of logs that were written beside a report, and holds nothing else."""
+    found = list(logs.iterdir()) if logs.is_dir() and (logs.parent / FILES[0]).exists() else [logs]
+    return all(path.suffix == ".log" and path.is_file() and not path.is_symlink() for path in found)
+
+
+def _receipt_of(glue: str) -> str:
+    return f"{Path(RECEIPT).stem}-{glue}.json"
 
 
 def write_artifacts(folder: Path, asked: ParityRun, outcome: Outcome, reproducer: str = "") -> None:
@@ -59,7 +75,7 @@ def receipts(asked: ParityRun, outcome: Outcome) -> Mapping[str, Receipt]:
         return {}
     found = {}
     for side in outcome.sides:
-        name = RECEIPT if len(outcome.sides) == 1 else f"{Path(RECEIPT).stem}-{side.glue}.json"
+        name = RECEIPT if len(outcome.sides) == 1 else _receipt_of(side.glue)
         found[name] = Receipt(
             verdict=SAME,
             glue=(side.glue,),

@@ -6,12 +6,15 @@ differ the full difference, bounded in memory, and the search for the cause.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+import duckdb
 
 from parity.case import Case
 from parity.causes import find_causes, row_order
@@ -19,15 +22,16 @@ from parity.context import Context, Tables
 from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
 from parity.examples import EXAMPLES, Show, find_examples
 from parity.fingerprint import Fingerprint, fingerprint
+from parity.lossless import lost
 from parity.pairing import Pairing, is_number, pair
 from parity.personal import Hider
 from parity.shown import show_all, showing, without_names
 from parity.sources import Data, Source, open_source, readable, refuse_long_integers
 from parity.tolerance import Tolerance, near, pair_near
-from parity.verdict import Cause, Explanation, State, TableVerdict, Verdict, missing
+from parity.verdict import Cause, Explanation, Side, State, TableVerdict, Verdict, missing
 from stedi.contracts import Table
 from stedi.engine import Engine, quoted
-from stedi.errors import UsageError
+from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.settings import nearest
 from stedi.storage import Options
 
@@ -93,7 +97,8 @@ def compare(
             names=names,
         )
         show = show_all if show_pii else showing(case, hider)
-        verdict = _judge(case, may_be_empty=may_be_empty, show=show, most=examples)
+        with _blaming(engine, (first, second), names):
+            verdict = _judge(case, may_be_empty=may_be_empty, show=show, most=examples)
         if not show_pii:
             verdict = without_names(verdict, case, hider)
         return replace(verdict, seconds=time.perf_counter() - started)
@@ -121,11 +126,13 @@ def _case(
         optional=[column.name for column in contract.columns if column.optional] if contract else (),
         tolerant=tolerance,
     )
-    pairing = _settled(engine, pairing, left, right)
+    pairing = _settled(engine, pairing, left, right, names)
     columns = pairing.compared
-    if left.kind == right.kind == "JSON":
-        refuse_long_integers(engine, left, [column.left for column in columns if column.left], names[0])
-        refuse_long_integers(engine, right, [column.right for column in columns if column.right], names[1])
+    # read as a double, one stands for many, and only beside a double of the other side that is what it means
+    both = left.kind == right.kind == "JSON"
+    own = [column for column in columns if both or "DOUBLE" not in column.type]
+    refuse_long_integers(engine, left, [column.left for column in own if column.left], names[0])
+    refuse_long_integers(engine, right, [column.right for column in own if column.right], names[1])
     at = {column.name.lower(): number for number, column in enumerate(columns)}
     view_rows(engine, SIDES[0], left.view, columns, [column.left for column in columns])
     view_rows(engine, SIDES[1], right.view, columns, [column.right for column in columns])
@@ -197,24 +204,30 @@ def _judge(case: Case, *, may_be_empty: bool, show: Show, most: int) -> TableVer
     )
 
 
-def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source) -> Pairing:
+def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source, names: tuple[str, str]) -> Pairing:
     """Make a column a difference of type whose values the type of both cannot hold.
 
-    That is text which stands for no value of the other side's type, and instants beyond what nanoseconds reach.
+    That is what stands for no value of the other side's type, and instants beyond what nanoseconds reach.
     """
     types = dict(left.columns), dict(right.columns)
+    noted = {pair.name for pair in pairing.pairs if pair.state is State.NOTED}
     failing: dict[str, str] = {}
     for column in pairing.compared:
-        for source, name, own in ((left, column.left, types[0]), (right, column.right, types[1])):
+        sides = ((left, column.left, types[0], names[0]), (right, column.right, types[1], names[1]))
+        for source, name, own, what in sides:
             if name is None or own[name] == column.type:
                 continue
-            if name not in source.weak and column.type != "TIMESTAMP_NS":
+            if name not in source.weak and not column.type.endswith("_NS"):
                 continue
-            [(bad,)] = engine.run(
-                source.view,
-                f"select count({quoted(name)}) - count(try_cast({quoted(name)} as {column.type})) "
-                f"from {quoted(source.view)}",
+            text = quoted(name)
+            bad_value = (
+                lost(text, own[name], column.type)
+                if name in source.weak and column.name in noted  # other types are a difference as they are
+                else f"{text} is not null and try_cast({text} as {column.type}) is null"
             )
+            with readable(what, source.kind):
+                sql = f"select count(*) filter ({bad_value}) from {quoted(source.view)}"
+                [(bad,)] = engine.run(source.view, sql)
             if bad:
                 failing[column.name] = f"{bad:,} values of {own[name]} are no {column.type}"
     if not failing:
@@ -224,6 +237,24 @@ def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source) -> P
         for pair in pairing.pairs
     )
     return replace(pairing, pairs=pairs)
+
+
+@contextlib.contextmanager
+def _blaming(engine: Engine, sources: Sequence[Source], names: Sequence[str]) -> Iterator[None]:
+    """Say of a query that fails in the block which side cannot be read, where one is why.
+
+    A column that only one side has is read for the first time when a cause is looked for.
+    """
+    try:
+        yield
+    except StediError as error:
+        if not isinstance(error.__cause__, duckdb.Error) or isinstance(error, EnvironmentFault):
+            raise
+        for source, what in zip(sources, names, strict=True):
+            columns = ", ".join(quoted(name) for name, _ in source.columns)
+            with readable(what, source.kind):
+                engine.run(what, f"select sum(hash({columns})) from {quoted(source.view)}")
+        raise
 
 
 def _tolerances(given: Mapping[str, float | Tolerance]) -> dict[str, Tolerance]:
@@ -240,7 +271,21 @@ def _numbered(names: Sequence[str], at: Mapping[str, int], what: str) -> list[in
 
 
 def _notes(case: Case) -> tuple[str, ...]:
-    return tuple(f"{pair.name}: {pair.note}" for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
+    noted = (pair for pair in case.pairing.pairs if pair.state is State.NOTED and pair.note)
+    return (*(f"{pair.name}: {pair.note}" for pair in noted), *_nullability(case))
+
+
+def _nullability(case: Case) -> Iterator[str]:
+    """Yield which columns may hold NULL by the schema of one side only."""
+    left, right = (source.required for source in case.sources)
+    if left is None or right is None:
+        return
+    columns = [column for column in case.columns if column.left and column.right]
+    for side, own, other in ((Side.LEFT, left, right), (Side.RIGHT, right, left)):
+        names = [(c.left, c.right) if side is Side.LEFT else (c.right, c.left) for c in columns]
+        only = [one for one, two in names if one in own and two not in other]
+        if only:
+            yield f"by its schema {case.label(side)} holds no NULL in {', '.join(map(str, only))}"
 
 
 def _named(data: Data, otherwise: str) -> str:

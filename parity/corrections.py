@@ -26,18 +26,19 @@ from __future__ import annotations
 
 import importlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from parity.places import normal
+from parity.scripts import Script
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
 from stedi.settings import nearest
 from stedi.storage import faults
 
-__all__ = ["FILE", "NO_TABLE", "Corrections", "load_corrections"]
+__all__ = ["FILE", "NO_TABLE", "Corrections", "load_corrections", "unused_places"]
 
 FILE = "parity.toml"
 
@@ -91,7 +92,7 @@ def parse_corrections(file: Path, data: bytes) -> Corrections:
     return Corrections(
         _places(file, raw, "inputs", [feed.name for feed in FEEDS]),
         _places(file, raw, "outputs", [*(name for name, table in TABLES.items() if table.zone != "landing"), NO_TABLE]),
-        {key: str(value) for key, value in raw.get("arguments", {}).items()},
+        _arguments(file, raw.get("arguments", {})),
         _names(file, raw, "jobs", "skip"),
         _names(file, raw, "jobs", "order"),
         tables,
@@ -100,7 +101,19 @@ def parse_corrections(file: Path, data: bytes) -> Corrections:
     )
 
 
+def unused_places(corrections: Corrections, scripts: Collection[Script]) -> Iterator[str]:
+    """Yield what to say of places that no script has: most likely they are misspelled."""
+    for section, verb, places in (("inputs", "reads", corrections.inputs), ("outputs", "writes", corrections.outputs)):
+        accesses = [one for script in scripts for one in (script.reads if section == "inputs" else script.writes)]
+        named = {name for one in accesses for name in (normal(one.path) if one.path else "", one.table) if name}
+        for place in places:
+            if place not in named:
+                yield f"[{section}] {place}: no script {verb} it{nearest(place, named)}"
+
+
 def _check(file: Path, section: str, values: object) -> None:
+    if section in _KNOWN and not isinstance(values, dict):
+        raise UsageError(f"{file}: {section}: is a section", fix=f"write [{section}] on a line, and its settings below")
     if section not in _KNOWN or not isinstance(values, dict):
         raise UsageError(
             f"{file}: {section}: no such section{nearest(section, _KNOWN)}", fix=f"known are {', '.join(_KNOWN)}"
@@ -119,6 +132,13 @@ def _places(file: Path, raw: Mapping[str, Any], section: str, tables: list[str])
         _one_of(file, f"{section}.{place}", table, tables)
         found[normal(place) if "://" in place else place.lower()] = table
     return found
+
+
+def _arguments(file: Path, values: Mapping[str, object]) -> dict[str, str]:
+    for name, value in values.items():
+        if isinstance(value, dict | list):
+            raise UsageError(f"{file}: arguments.{name}: takes a text", fix="write it as the job is given it")
+    return {name: str(value) for name, value in values.items()}
 
 
 def _names(file: Path, raw: Mapping[str, Any], section: str, key: str) -> tuple[str, ...]:

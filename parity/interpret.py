@@ -19,11 +19,13 @@ __all__ = ["Interpreter"]
 
 _DEEPEST = 8
 _LONGEST_LOOP = 200
+_MOST_TURNS = 2_000
+"""Turns of loops and calls of functions of a script in all: loops within loops would never end."""
 
 
 @dataclass(slots=True)
 class _Function:
-    node: ast.FunctionDef | ast.AsyncFunctionDef
+    node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
     scope: dict[str, Any]
 
 
@@ -54,13 +56,16 @@ class Interpreter:
 
     `on_call` is told every call and may return what it comes to (None: not known); `on_attribute` likewise, for
     attributes as `spark.read`. `modules` are the sources of what the script may import from beside it, by name.
+    `gave_up` says that it loops more often than is followed.
     """
 
     on_call: Callable[[Call], Any]
     on_attribute: Callable[[str, Any, int], Any]
     modules: Mapping[str, bytes] = field(default_factory=dict)
     scope: dict[str, Any] = field(default_factory=lambda: {"__name__": "__main__"})
+    gave_up: bool = False
     _depth: int = 0
+    _turns: int = 0
     _line: int | None = None  # of the call outside all functions of the script, or of an import
     _imported: dict[str, _Module] = field(default_factory=dict)
 
@@ -233,16 +238,25 @@ class Interpreter:
                     return self._enter(held, Call(node.lineno, name), receiver) if is_property else held
                 found_value = self.on_attribute(name, receiver, node.lineno)
                 return Unknown(ast.unparse(node)) if found_value is None else found_value
+            case ast.Lambda():
+                return _Function(node, scope)
             case ast.Call():
                 return self._call(node, scope)
             case _:
                 for child in ast.iter_child_nodes(node):
-                    if isinstance(child, ast.expr) and not isinstance(node, ast.Lambda):
+                    if isinstance(child, ast.expr):
                         self.value(child, scope)
                 return Unknown(ast.unparse(node))
 
     def _part(self, part: ast.expr, scope: dict[str, Any]) -> str:
         value = self.value(part.value if isinstance(part, ast.FormattedValue) else part, scope)
+        if (
+            isinstance(part, ast.FormattedValue)
+            and part.format_spec is not None
+            and isinstance(value, str | int | float)
+        ):
+            with contextlib.suppress(ValueError):
+                return format(value, self.value(part.format_spec, scope))
         return value if isinstance(value, str) else str(value)
 
     def _call(self, node: ast.Call, scope: dict[str, Any]) -> Any:
@@ -305,7 +319,11 @@ class Interpreter:
     def _items(self, over: ast.expr, target: ast.expr, scope: dict[str, Any]) -> Iterable[Any]:
         found = self.value(over, scope)
         known = isinstance(found, list | tuple | dict) and len(found) <= _LONGEST_LOOP
-        return [*found] if known else [Unknown(ast.unparse(target))]
+        if known and self._turns + len(found) <= _MOST_TURNS:
+            self._turns += len(found)
+            return [*found]
+        self.gave_up |= known
+        return [Unknown(ast.unparse(target))]
 
     def _member(self, of: _Module | _Object | _Class, name: str) -> Any:
         found = of.scope.get(name)
@@ -324,8 +342,10 @@ class Interpreter:
 
     def _enter(self, function: _Function, call: Call, *bound: Any) -> Any:
         """Walk a function of the script with what it is called with."""
-        if self._depth >= _DEEPEST:
+        self.gave_up |= self._turns >= _MOST_TURNS
+        if self._depth >= _DEEPEST or self._turns >= _MOST_TURNS:
             return None
+        self._turns += 1
         arguments = function.node.args
         names = [argument.arg for argument in (*arguments.posonlyargs, *arguments.args)]
         inner = dict(function.scope)
@@ -339,6 +359,8 @@ class Interpreter:
         outside, self._line = self._line, call.line
         self._depth += 1
         try:
+            if isinstance(function.node, ast.Lambda):
+                return self.value(function.node.body, inner)
             return self._run(function.node.body, inner)
         finally:
             self._depth -= 1
@@ -363,6 +385,8 @@ def _first(one: Any, other: Any) -> Any:
 
 
 def _decorators(function: _Function) -> set[str]:
+    if isinstance(function.node, ast.Lambda):
+        return set()
     return {_names(decorator)[-1] for decorator in function.node.decorator_list if _names(decorator)}
 
 

@@ -148,7 +148,9 @@ def _everywhere(asked: ParityRun, name: str, made: Made) -> TableVerdict:
         verdict = _compared(asked, name, asked.left, replace(made, tables={name: data}), ("DuckDB", "Glue"))
         said = (f"this is what was written in {place}",) if len(places) > 1 else ()
         found.append(replace(verdict, notes=(*verdict.notes, *said)))
-    return next(verdict for verdict in found if verdict.verdict is overall(found))
+    worst = next(verdict for verdict in found if verdict.verdict is overall(found))
+    others = (verdict.cause for verdict in found if verdict is not worst)
+    return replace(worst, elsewhere=tuple(cause for cause in others if cause is not None))
 
 
 def _compared(asked: ParityRun, name: str, left: Made, right: Made, labels: tuple[str, str]) -> TableVerdict:

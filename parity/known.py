@@ -14,7 +14,7 @@ does one that has expired: nothing stays allowed that nobody needs.
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -72,8 +72,11 @@ def load_known(file: Path, causes: Iterable[str]) -> tuple[Known, ...]:
     return tuple(found)
 
 
-def settle_known(known: Sequence[Known], different: Mapping[str, str], today: date) -> Settled:
-    """Hold the known differences against those of a run: `different` maps a table to the cause of its difference."""
+def settle_known(known: Sequence[Known], different: Mapping[str, Collection[str]], today: date) -> Settled:
+    """Hold the known differences against those of a run.
+
+    `different` maps a table to the causes of its difference: another one each, where versions of Glue or places do.
+    """
     allowed: dict[str, Known] = {}
     problems: list[str] = []
     for entry in known:
@@ -81,10 +84,10 @@ def settle_known(known: Sequence[Known], different: Mapping[str, str], today: da
             problems.append(f"{entry.id}: expired on {entry.expires}; heal {entry.table}, or decide again")
         elif entry.table not in different:
             problems.append(f"{entry.id}: {entry.table} is no longer different; remove the entry")
-        elif different[entry.table] != entry.cause:
-            problems.append(
-                f"{entry.id}: {entry.table} differs by {different[entry.table]!r}, not by {entry.cause!r}; look again"
-            )
+        elif others := sorted(set(different[entry.table]) - {entry.cause}):
+            only = "not only" if entry.cause in different[entry.table] else "not"
+            found = " and ".join(map(repr, others))
+            problems.append(f"{entry.id}: {entry.table} differs by {found}, {only} by {entry.cause!r}; look again")
         else:
             allowed[entry.table] = entry
     return Settled(allowed, tuple(problems))
@@ -96,7 +99,7 @@ def _entry(file: Path, number: int, raw: Any, causes: tuple[str, ...]) -> Known:
         if key not in _KEYS:
             raise UsageError(f"{where}: {key}: no such setting{nearest(key, _KEYS)}", fix=f"known are {_KEYS}")
     for key in _KEYS:
-        if not isinstance(raw, dict) or not raw.get(key):
+        if not isinstance(raw, dict) or not str(raw.get(key) or "").strip():
             raise UsageError(f"{where}: has no {key}", fix="give id, table, cause, reason and expires")
         kind = date if key == "expires" else str
         if not isinstance(raw[key], kind) or isinstance(raw[key], datetime):

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Sequence
 
-from parity.corrections import NO_TABLE, Corrections
+from parity.corrections import NO_TABLE, Corrections, unused_places
 from parity.places import SURE, bucket_of, holds, is_one_file, likeness, meant, normal, zone_of
 from parity.plan import Given, Link, Located, Note, Output, Plan
 from parity.scripts import Access, Script, closed, is_open
@@ -56,6 +56,7 @@ class _Planner:
 
     def __init__(self, scripts: Sequence[Script], ddl: Sequence[Declared], corrections: Corrections) -> None:
         self.scripts = {script.name: script for script in scripts}
+        self.read = dict(self.scripts)
         self.corrections = corrections
         self.notes: list[Note] = []
         self.skipped: dict[str, str] = {}
@@ -75,6 +76,7 @@ class _Planner:
         self._ties()
         self._twins()
         self._links()
+        self._unused()
         jobs = self._order()
         makes = self.untried | {output.script: output.table for output in self.outputs if output.table}
         for script in broken:
@@ -237,6 +239,10 @@ class _Planner:
         if any(TABLES[table].glue_job == self.scripts[name].stem for table in tables):
             return 0
         return 1 if self._by_script(self.scripts[name]) in tables else 2
+
+    def _unused(self) -> None:
+        for said in unused_places(self.corrections, self.read.values()):
+            self.notes.append(Note(str(self.corrections.file), 0, said))
 
     # where things are read
 

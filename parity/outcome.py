@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from parity.known import Known
 from parity.plan import Note
-from parity.verdict import TableVerdict, Verdict, exit_code, overall
+from parity.verdict import TableVerdict, Verdict, exit_code, overall, without_known
 
 __all__ = ["Check", "JobOutcome", "Outcome", "SideOutcome"]
 
@@ -71,7 +71,7 @@ class SideOutcome:
 
     def verdict(self, allowed: Mapping[str, Known]) -> Verdict:
         """Return the worst verdict of all that was compared, apart from known differences, and of jobs that failed."""
-        unknown = [verdict for verdict in self.tables if verdict.same or verdict.table not in allowed]
+        unknown = without_known(self.tables, allowed)
         tables = overall(unknown) if unknown or not self.tables else Verdict.SAME
         others = [overall([v]) for v in self.quarantine] + [check.verdict for check in self.ledger]
         others += [Verdict.FAILED for _ in self.stray]
@@ -110,6 +110,7 @@ class Outcome:
         """The worst of all sides; different where only parity-known.toml is wrong."""
         ranked = (Verdict.FAILED, Verdict.MISSING, Verdict.DIFFERENT)
         found = [side.verdict(self.known) for side in self.sides] or [Verdict.MISSING]
+        found += [overall(left) for verdicts in self.pairs.values() if (left := without_known(verdicts, self.known))]
         if self.problems:
             found.append(Verdict.DIFFERENT)
         return next((worst for worst in ranked if worst in found), Verdict.SAME)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from parity.places import overlap
@@ -18,11 +18,11 @@ _ALIKE = 0.6
 _CLEARLY = 0.2
 
 
-def columns_of(files: Sequence[Path]) -> tuple[str, ...]:
-    """Return the columns of what lies in some files, none where it is no table."""
+def columns_of(files: Mapping[str, Path]) -> tuple[str, ...]:
+    """Return the columns of what lies in files, given by their place below it; none where it is no table."""
     with tempfile.TemporaryDirectory(prefix="stedi-") as folder, Engine(memory_limit="500MB") as engine:
         try:
-            source = open_source(engine, "output", list(files), "an output", folder=Path(folder))
+            source = open_source(engine, "output", files, "an output", folder=Path(folder))
         except StediError:
             return ()
         return tuple(name for name, _ in source.columns) if source else ()

@@ -16,14 +16,15 @@ from typing import Any
 from parity.verdict import ColumnPair, State
 from stedi.engine import quoted
 
-__all__ = ["FLOATS", "Column", "Pairing", "common_type", "is_number", "pair"]
+__all__ = ["FLOATS", "INTEGERS", "Column", "Pairing", "common_type", "is_number", "pair"]
 
 _SIGNED = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")
 _UNSIGNED = ("UTINYINT", "USMALLINT", "UINTEGER")
-_INTEGERS = (*_SIGNED, *_UNSIGNED, "UBIGINT", "HUGEINT")
+INTEGERS = (*_SIGNED, *_UNSIGNED, "UBIGINT", "HUGEINT")
 _TIMESTAMPS = ("TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP", "TIMESTAMP_NS")
 _TIMES = ("TIME", "TIME_NS")
 _ZONED = "TIMESTAMP WITH TIME ZONE"
+_ZONED_TIMESTAMPS = (_ZONED, "TIMESTAMPTZ_NS")
 FLOATS = ("FLOAT", "DOUBLE")
 _NULL = '"NULL"'
 _DECIMAL = re.compile(r"DECIMAL\((\d+),(\d+)\)")
@@ -73,7 +74,9 @@ def pair(
     compared: list[Column] = []
     rest = dict(right)
     is_tolerant = {name.lower() for name in tolerant}
-    may_lack = {name.lower() for name in optional}
+    # a second spelling of a column that the other side has is no column that it lacks
+    both = {name.lower() for name, _ in left} & {name.lower() for name, _ in right}
+    may_lack = {name.lower() for name in optional} - both
     matches = _matches([name for name, _ in left], list(rest))
     for name, left_type in left:
         other = matches.get(name)
@@ -134,29 +137,41 @@ def common_type(
             return other, State.NOTED, f"{note}: one side knows no type, as all of it is NULL"
     if (wider := _wider(left, right)) is not None:
         return wider, State.NOTED, note
+    if (meant := _meant(left, right, weak_left, weak_right)) is not None:
+        return meant, State.NOTED, f"{note}: {weak_left or weak_right} has no type for it"
+    return _bridge(left, right), State.TYPE, note
+
+
+def _meant(left: str, right: str, weak_left: str | None, weak_right: str | None) -> str | None:
+    """Return the type that values of the other side's type mean, where text stands for them or for what is in them."""
     for kind, weak, strong in ((weak_left, left, right), (weak_right, right, left)):
         if kind and _stands_for(kind, weak, strong):
-            return strong, State.NOTED, f"{note}: {kind} has no type for it"
-    return _bridge(left, right), State.TYPE, note
+            return strong
+    if "JSON" in (weak_left, weak_right) and all(type_.endswith(("]", ")")) for type_ in (left, right)):
+        from duckdb import sqltype
+
+        return _wider_nested(sqltype(left), sqltype(right), weak_left, weak_right)
+    return None
 
 
 def _stands_for(kind: str, weak: str, strong: str) -> bool:
     """Return whether text of this kind, read as the weak type, may stand for a value of the strong one.
 
-    The values decide: what cannot be cast is a difference.
+    The values decide: what cannot be cast without loss is a difference (`parity.lossless`).
     """
-    if kind == "JSON" and (strong in FLOATS or strong.startswith("DECIMAL")):
-        return weak in (*_INTEGERS, "DOUBLE")
-    if weak != "VARCHAR" or strong.endswith(("]", ")")):
+    is_decimal = strong.startswith("DECIMAL")
+    if kind == "JSON" and (strong in FLOATS or is_decimal):
+        return weak in (*INTEGERS, "DOUBLE")
+    if weak != "VARCHAR" or (strong.endswith(("]", ")")) and not is_decimal):
         return False
-    return kind != "JSON" or strong not in (*_INTEGERS, *FLOATS, "BOOLEAN")
+    return kind != "JSON" or strong not in (*INTEGERS, *FLOATS, "BOOLEAN")
 
 
 def _wider(left: str, right: str) -> str | None:
     """Return the type that holds the values of both, where the two differ in width only."""
-    if left in _INTEGERS and right in _INTEGERS:
+    if left in INTEGERS and right in INTEGERS:
         return "BIGINT" if {left, right} <= {*_SIGNED, *_UNSIGNED} else "HUGEINT"
-    for units in (_TIMESTAMPS, _TIMES):
+    for units in (_TIMESTAMPS, _TIMES, _ZONED_TIMESTAMPS):
         if left in units and right in units:
             return max(left, right, key=units.index)
     if all(type_ in ("VARCHAR", "JSON") or type_.startswith("ENUM(") for type_ in (left, right)):
@@ -171,40 +186,50 @@ def _wider(left: str, right: str) -> str | None:
     return None
 
 
-def _wider_nested(left: Any, right: Any) -> str | None:
-    """Return the type that holds the nested values of both."""
+def _wider_nested(left: Any, right: Any, weak_left: str | None = None, weak_right: str | None = None) -> str | None:
+    """Return the type that holds the nested values of both; in JSON a field may be absent."""
+
+    def held(one: Any, other: Any) -> str | None:
+        return _held(str(one), str(other), weak_left, weak_right)
+
     if {left.id, right.id} <= {"list", "array"}:
-        inner = _held(dict(left.children)["child"], dict(right.children)["child"])
+        inner = held(dict(left.children)["child"], dict(right.children)["child"])
         return f"{inner}[]" if inner else None
     if left.id == right.id == "map":
-        parts = [_held(one, other) for (_, one), (_, other) in zip(left.children, right.children, strict=True)]
+        parts = [held(one, other) for (_, one), (_, other) in zip(left.children, right.children, strict=True)]
         return f"MAP({', '.join(filter(None, parts))})" if all(parts) else None
     if left.id == right.id == "struct":
-        others = {name.lower(): type_ for name, type_ in right.children}
-        if others.keys() != {name.lower() for name, _ in left.children}:
+        own, others = ({name.lower(): (name, type_) for name, type_ in side.children} for side in (left, right))
+        if (others.keys() - own.keys() and weak_left != "JSON") or (
+            own.keys() - others.keys() and weak_right != "JSON"
+        ):
             return None
-        types = [_held(type_, others[name.lower()]) for name, type_ in left.children]
-        fields = ", ".join(f"{quoted(name)} {held}" for (name, _), held in zip(left.children, types, strict=True))
-        return f"STRUCT({fields})" if all(types) else None
+        both = others | own
+        types = {
+            name: held(own[name][1], others[name][1]) if name in own and name in others else str(type_)
+            for name, (_, type_) in both.items()
+        }
+        fields = ", ".join(f"{quoted(both[name][0])} {types[name]}" for name in [*own, *(others.keys() - own.keys())])
+        return f"STRUCT({fields})" if all(types.values()) else None
     return None
 
 
-def _held(left: Any, right: Any) -> str | None:
-    one, other = str(left), str(right)
+def _held(one: str, other: str, weak_left: str | None, weak_right: str | None) -> str | None:
     if other in {one, _NULL}:
         return one
-    return other if one == _NULL else _wider(one, other)
+    return other if one == _NULL else _wider(one, other) or _meant(one, other, weak_left, weak_right)
 
 
 def is_number(type_: str) -> bool:
     """Return whether values of a type can lie a distance apart."""
-    return type_ in (*_INTEGERS, *FLOATS) or _DECIMAL.fullmatch(type_) is not None
+    return type_ in (*INTEGERS, *FLOATS) or _DECIMAL.fullmatch(type_) is not None
 
 
 def _bridge(left: str, right: str) -> str:
     """Return the type in which values of different types are set side by side to explain the difference."""
-    if _ZONED in (left, right) and (left in _TIMESTAMPS or right in _TIMESTAMPS):
-        return _ZONED
+    for zoned in reversed(_ZONED_TIMESTAMPS):
+        if zoned in (left, right) and (left in _TIMESTAMPS or right in _TIMESTAMPS):
+            return zoned
     if is_number(left) and is_number(right):
         return "DOUBLE"
     if "VARCHAR" in (left, right):

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from stedi.contracts import FEEDS, TABLES
 from stedi.engine import quoted
+from stedi.escapes import decoded, letters, readings
 from stedi.masking import mask_emails
 
 __all__ = ["Ask", "Hide", "Hider", "hider", "hider_of"]
@@ -42,8 +42,6 @@ _PARTS = re.compile(rf"{_LETTERS}|\d+")
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _DATED = re.compile(r"(?=(?<!\d)(\d{1,4})[\W_]{1,2}(\d{1,2})[\W_]{1,2}(\d{1,4})(?!\d))")
 _NUMBER = re.compile(r"\d(?:[\W_]{0,2}\d){6,}")  # of a phone or a birthday, however they are set apart
-_ESCAPED_TEXT = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}")
-_ESCAPED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\[^u]")
 
 _COLUMNS = {column for table in TABLES.values() for column in table.columns}
 _NAMES = {*TABLES, *(column.name for column in _COLUMNS)}
@@ -87,7 +85,7 @@ def hider(texts: Iterable[str], landing: Callable[[], Mapping[str, Any]], quaran
 
 def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]], quarantined: Iterable[Path] = ()) -> Hide:
     """Return what hides the values of columns, and of quarantined lines, that these texts hold."""
-    whole = "\n".join(_read(text[:_LONGEST]) for text in texts).replace("\0", " ")
+    whole = "\n".join(letters(text[:_LONGEST]) for text in texts).replace("\0", " ")
     words = sorted({found["word"] for found in _WORD.finditer(whole) if _is_long(found["word"])})
     if not words and not any(c.isalnum() for c in whole):
         return mask_emails
@@ -106,14 +104,7 @@ def hider_of(texts: Iterable[str], columns: Callable[[], Iterable[Ask]], quarant
     def word(found: re.Match[str]) -> str:
         return "***" if found["word"] and found["word"].casefold() in hidden else found.group()
 
-    return lambda text: _WORD.sub(word, whole_value.sub("***", mask_emails(_read(text))))
-
-
-def _read(text: str) -> str:
-    r"""Return a text with the letters that JSON, `ascii()` and paths have as `\u00e9`, `\xe9` and `%C3%A9`."""
-    if "\\" in text:
-        text = _ESCAPED_TEXT.sub(_unescaped, text)
-    return unquote(text, errors="replace") if "%" in text else text
+    return lambda text: _WORD.sub(word, whole_value.sub("***", mask_emails(letters(text))))
 
 
 def _asking(rows: Any, column: str) -> Ask:
@@ -184,22 +175,14 @@ def _in_lines(files: Iterable[Path], whole: str, words: Iterable[str], dates: se
     for file in files:
         with pq.ParquetFile(file) as parquet:
             for batch in parquet.iter_batches(_AT_ONCE, columns=["raw"]):
-                raw = b"\n".join(batch["raw"].to_pylist()).decode("utf-8", "replace")
-                text = _IMPERSONAL.sub("", _ESCAPED.sub(_unescaped, raw))
-                found = {match["word"].casefold() for match in _WORD.finditer(text) if match["word"]}
-                yield from ((word, True) for word in wanted & found)
-                yield from ((date, False) for date in {match.group() for match in _DATE.finditer(text)} & dates)
-                numbers = {"".join(filter(str.isdecimal, number)) for number in _NUMBER.findall(text)}
-                yield from ((number, False) for number in numbers if number in digits)
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    r"""Return the letters that are written as `\u00e9` or `\xe9`, and a blank for what is none, as `\n`."""
-    kind = found.group()[1]
-    if kind not in "ux" or len(found.group()) == 2:  # noqa: PLR2004 - a backslash and a letter
-        return " "
-    units = bytes.fromhex(found.group().replace(f"\\{kind}", ""))
-    return units.decode("utf-16-be" if kind == "u" else "latin-1", "replace")
+                # before any escape is undone: what only then looks like such a column is text of another one
+                raw = _IMPERSONAL.sub("", "\n".join(map(decoded, batch["raw"].to_pylist())))
+                for text in (letters(raw), *readings(raw)):
+                    found = {match["word"].casefold() for match in _WORD.finditer(text) if match["word"]}
+                    yield from ((word, True) for word in wanted & found)
+                    yield from ((date, False) for date in {match.group() for match in _DATE.finditer(text)} & dates)
+                    numbers = {"".join(filter(str.isdecimal, number)) for number in _NUMBER.findall(text)}
+                    yield from ((number, False) for number in numbers if number in digits)
 
 
 def _is_long(word: str | None) -> bool:

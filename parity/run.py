@@ -31,7 +31,7 @@ from stedi.parameters import Parameters
 from stedi.run import Progress, silent
 from stedi.storage import Options
 
-__all__ = ["ParityRun", "run"]
+__all__ = ["ParityRun", "expected_empty", "run"]
 
 
 @dataclass
@@ -102,7 +102,7 @@ def _read(asked: ParityRun) -> None:
             asked.chosen[glue] = next(iter(asked.chosen.values()), None) or folder_jobs(asked.jobs)
         else:
             asked.chosen[glue] = rendered_jobs((asked.render or _render)(glue), asked.only)
-    asked.may_be_empty |= _expected_empty(asked.given)
+    asked.may_be_empty |= expected_empty(asked.given)
 
 
 def _render(glue: str) -> Mapping[str, str]:
@@ -111,14 +111,15 @@ def _render(glue: str) -> Mapping[str, str]:
     return render(glue)
 
 
-def _expected_empty(given: LandingData) -> frozenset[str]:
+def expected_empty(given: LandingData) -> frozenset[str]:
     """Return the tables that expected.json, beside the landing data, says are empty."""
     data = given.storage.read("expected.json")
     try:
         counts = json.loads(data) if data else {}
-    except ValueError:
+    except (ValueError, RecursionError):
         counts = {}
-    return frozenset(name for name, rows in counts.items() if rows == 0) if isinstance(counts, dict) else frozenset()
+    said = counts.items() if isinstance(counts, dict) else ()
+    return frozenset(name for name, rows in said if type(rows) is int and rows == 0)
 
 
 def _start(asked: ParityRun) -> None:
@@ -163,11 +164,12 @@ def _compare(asked: ParityRun) -> None:
 
 def _settle(asked: ParityRun) -> None:
     """Hold the known differences against those that were found, and put the outcome together."""
-    different: dict[str, str] = {}
+    different: dict[str, set[str]] = {}
     for side in asked.sides.values():
         for verdict in side.tables:
             if verdict.verdict is Verdict.DIFFERENT:
-                different.setdefault(verdict.table, str(verdict.cause or Cause.OTHER))
+                causes = {str(verdict.cause or Cause.OTHER), *map(str, verdict.elsewhere)}
+                different.setdefault(verdict.table, set()).update(causes)
     settled = settle_known(asked.known, different, asked.today)
     jobs = next(iter(asked.chosen.values()))
     assert asked.given is not None

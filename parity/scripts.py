@@ -105,10 +105,15 @@ def read_script(
     except (ValueError, RecursionError, MemoryError) as error:
         return Script(name, text, error=(1, f"it is no Python: {type(error).__name__}"))
     found = _Finder(dict(arguments or {}))
+    interpreter = Interpreter(found.call, found.attribute, modules or {})
     try:
-        Interpreter(found.call, found.attribute, modules or {}).run(tree)
-    except RecursionError:
-        found.notes.append((1, "it is nested too deeply to be read; give its places in parity.toml"))
+        interpreter.run(tree)
+    except (RecursionError, MemoryError):
+        found.notes.append(
+            (1, "it is nested too deeply, or holds too much, to be read; give its places in parity.toml")
+        )
+    if interpreter.gave_up:
+        found.notes.append((1, "it loops more often than it is read; give its places in parity.toml"))
     return replace(found.script(), name=name, text=text)
 
 
@@ -294,6 +299,9 @@ class _Finder:
             case "option" if isinstance(of, _Source | _Target):
                 if call.argument("key", 0) == "path":
                     of.path = _text(call.argument("value", 1))
+                return of
+            case "options" if isinstance(of, _Source | _Target):
+                of.path = _text(call.keywords["path"]) if "path" in call.keywords else of.path
                 return of
             case "load" | "json" | "parquet" | "csv" | "orc" | "text" if isinstance(of, _Source):
                 given = call.argument("path", 0, call.argument("paths", None, of.path))

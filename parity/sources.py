@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Literal
-from urllib.parse import unquote
 
 import duckdb
 
+from parity.folders import Partitions, is_hidden, partitions_of
 from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.masking import scrub
@@ -25,14 +25,13 @@ from stedi.storage import Entry, Options, Storage, faults, open_storage
 __all__ = ["Data", "Source", "open_source", "readable", "refuse_long_integers"]
 
 Data = Any
-"""A path or URI of a file or folder, a sequence of paths, an Arrow table, dataset or reader, a Polars frame, lazy or
-not, or a DuckDB relation."""
+"""A path or URI of a file or folder, a sequence of paths, paths by where they lie below the table's folder, an Arrow
+table, dataset or reader, a Polars frame, lazy or not, or a DuckDB relation."""
 
 MAX_JSON_BYTES = 64_000_000
 """Bytes a JSON object can have: a whole file where it is one array."""
 
 _SAMPLED_FILES = 1_000_000
-_PARTITION = re.compile(r"([^=/]+)=([^/]*)")
 _NULL = '"NULL"'
 _FILE = "_stedi_parity_file"
 """The column of each row's file, beside the file's own, which may well be called filename."""
@@ -40,14 +39,14 @@ _DIGITS = 38
 """Digits of a decimal that DuckDB holds; larger ones it reads as doubles."""
 _EXACT = 2**53
 """The whole numbers up to which each is a double of its own."""
+_WHOLE = r"[\[:,\s](-?[0-9]{16,}[.eE]?)"
+_TEXT = r'"(?:[^"\\]|\\.)*"'
 _TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
 
 _FIX = {
     "Parquet": "see that its files are whole",
     "JSON": "see that each line is one JSON object, with each key once, or the file one array of them",
 }
-
-_Partitions = Mapping[str, Mapping[str, str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Source:
 
     `weak` are the columns whose values are told by text, and what that is: `JSON`, where a number is no integer or
     double and a date no more than text, or a `folder` name. `spelled` maps columns that the engine had to rename to the
-    names they have in the file.
+    names they have in the file. `required` are those that its schema lets hold no NULL, None where it does not say.
     """
 
     view: str
@@ -64,6 +63,7 @@ class Source:
     columns: tuple[tuple[str, str], ...]
     weak: Mapping[str, str] = field(default_factory=dict)
     spelled: Mapping[str, str] = field(default_factory=dict)
+    required: frozenset[str] | None = None
 
 
 def open_source(
@@ -76,8 +76,13 @@ def open_source(
     """
     if isinstance(data, str | os.PathLike):
         return _open_place(engine, view, os.fspath(data), what, options)
+    if isinstance(data, Mapping):
+        return (
+            _open_files(engine, view, {str(place): Path(file) for place, file in data.items()}, what) if data else None
+        )
     if isinstance(data, Sequence) and all(isinstance(item, str | os.PathLike) for item in data):
-        return _open_files(engine, view, {str(path): Path(path) for path in data}, what) if data else None
+        # of files alone nobody knows which of their folders is the table's
+        return _open_files(engine, view, {str(at): Path(path) for at, path in enumerate(data)}, what) if data else None
     return _open_object(engine, view, data, what, folder)
 
 
@@ -93,7 +98,7 @@ def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]
     storage = open_storage(place, options)
     found = [entry for entry in storage.list("") if _is_data(entry)] if not Path(storage.uri).is_file() else []
     parent, _, name = storage.uri.rpartition("/")
-    if not found and name and parent.count("/") != 1:
+    if not found and name and not parent.endswith(":/"):  # above a bucket there is nothing
         beside = open_storage(parent or "/", options)
         try:
             entry = beside.stat(name)
@@ -105,8 +110,7 @@ def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]
 
 
 def _is_data(entry: Entry) -> bool:
-    parts = PurePosixPath(entry.path).parts
-    return bool(entry.size) and not any(part[0] in "._" for part in parts) and not entry.path.endswith(".crc")
+    return bool(entry.size) and not is_hidden(PurePosixPath(entry.path)) and not entry.path.endswith(".crc")
 
 
 def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str) -> Source:
@@ -118,7 +122,7 @@ def _open_files(engine: Engine, view: str, files: Mapping[str, Path], what: str)
     paths = list(files.values())
     if kind == "arrow":
         return _open_arrow_files(engine, view, paths, what)
-    partitions = _partitions(files)
+    partitions = partitions_of(files, what)
     with readable(what, kind):
         if kind == "JSON":
             return _open_json(engine, view, files, partitions, what)
@@ -155,36 +159,23 @@ def _kind(file: Path, what: str) -> str:
     )
 
 
-def _partitions(files: Mapping[str, Path]) -> _Partitions:
-    """Return the values that folders named `column=value` give each file; nothing unless all files have the same."""
-    found = {}
-    for path in files:
-        values = {}
-        for part in PurePosixPath(path).parts[:-1]:
-            if match := _PARTITION.fullmatch(part):
-                value = unquote(match[2])
-                values[unquote(match[1])] = None if value == "__HIVE_DEFAULT_PARTITION__" else value
-        found[path] = values
-    columns = {tuple(values) for values in found.values()}
-    return found if len(columns) == 1 and () not in columns else {}
-
-
-def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitions: Partitions, what: str) -> Source:
     paths = [glob_safe(file) for file in files.values()]
     read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
     plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
     if any("DOUBLE" in type_ for _, type_ in plain):
         _refuse_long_decimals(engine, paths, what)
     names = set(next(iter(partitions.values()), ()))
-    if names and names.isdisjoint(name for name, _ in plain):
+    if names:
         _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
         return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
+    written = _written(engine, paths[0], what)
     spelled: dict[str, str] = {}
     if any(re.search(r"_\d+$", name) for name, _ in plain):
-        written = _written_names(engine, paths[0], what)
         spelled = {name: real for (name, _), real in zip(plain, written, strict=False) if name != real}
-    return Source(view, "Parquet", tuple(plain), spelled=spelled)
+    required = frozenset(name for name, repetition in written.items() if repetition == "REQUIRED")
+    return Source(view, "Parquet", tuple(plain), spelled=spelled, required=required)
 
 
 def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> None:
@@ -197,20 +188,23 @@ def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> No
         )
 
 
-def _written_names(engine: Engine, path: str, what: str) -> list[str]:
-    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only."""
-    rows = engine.run(what, "select name, num_children from parquet_schema($file)", {"file": path})
-    names, below = [], 0
-    for name, children in rows[1:]:
+def _written(engine: Engine, path: str, what: str) -> dict[str, str]:
+    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only.
+
+    With each comes its repetition: REQUIRED, OPTIONAL or REPEATED.
+    """
+    rows = engine.run(what, "select name, num_children, repetition_type from parquet_schema($file)", {"file": path})
+    names, below = {}, 0
+    for name, children, repetition in rows[1:]:
         if below:
             below += (children or 0) - 1
             continue
-        names.append(str(name))
+        names[str(name)] = str(repetition)
         below = children or 0
     return names
 
 
-def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: _Partitions, what: str) -> Source:
+def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: Partitions, what: str) -> Source:
     paths = [glob_safe(file) for file in files.values()]
     # format: a file may hold an object a line, or an array of them; the name says nothing of compression
     compression: Literal["gzip", "auto_detect"] = (
@@ -229,10 +223,10 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
             raise UsageError(f"{what}: its objects have no key", fix="see what wrote them") from error
         raise
     # a date of JSON is text: read as a date it would no longer be told from another spelling of it
-    columns = {name: "VARCHAR" if type_ in _TEXTUAL else type_ for name, type_ in guessed if type_ != _NULL}
+    columns = {name: _untyped(type_) for name, type_ in guessed if type_ != _NULL}
     nulls = [name for name, type_ in guessed if type_ == _NULL]
     spelled = {name: twin for name, _ in guessed if (twin := _twin(name, guessed))}
-    texts = {name: "VARCHAR" for name, type_ in columns.items() if type_ == "DOUBLE"}
+    texts = {name: "VARCHAR" for name, type_ in columns.items() if "DOUBLE" in type_}
     for name, types in ((f"{view}_files", columns), (f"{view}_texts", texts)):
         if types and not spelled:
             with explained(what):
@@ -264,14 +258,36 @@ def _is_keyless(engine: Engine, paths: Sequence[str], what: str) -> bool:
     return bool(objects == empty)
 
 
+def _untyped(type_: str) -> str:
+    """Return the type that JSON is read in: text for what it tells by text, within nested values too."""
+    if type_ in _TEXTUAL or not type_.endswith(("]", ")")):
+        return "VARCHAR" if type_ in _TEXTUAL else type_
+    found = duckdb.sqltype(type_)
+    if found.id == "list":
+        return f"{_untyped(str(dict(found.children)['child']))}[]"
+    if found.id == "map":
+        return f"MAP({', '.join(_untyped(str(of)) for _, of in found.children)})"
+    if found.id == "struct":
+        return f"STRUCT({', '.join(f'{quoted(name)} {_untyped(str(of))}' for name, of in found.children)})"
+    return type_
+
+
 def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], what: str) -> None:
     """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
-    double = {name for name, type_ in source.columns if type_ == "DOUBLE" and name not in source.spelled}
-    for name in double.intersection(names):
+    if source.kind != "JSON":
+        return
+    double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_ and name not in source.spelled}
+    long = f"coalesce(abs(try_cast({{}} as hugeint)) > {_EXACT}, true)"
+    for name in double.keys() & set(names):
         text, texts = quoted(name), quoted(f"{source.view}_texts")
-        long = f"coalesce(abs(try_cast({text} as hugeint)) > {_EXACT}, true)"
         whole = f"regexp_full_match({text}, '-?[0-9]{{16,}}')"
-        [(count,)] = engine.run(what, f"select count(*) filter ({whole} and {long}) from {texts}")
+        counted, values = f"count(*) filter ({whole} and {long.format(text)})", {}
+        if double[name] != "DOUBLE":
+            values = {"text": _TEXT, "whole": _WHOLE}
+            found = f"regexp_extract_all(regexp_replace({text}, $text, '', 'g'), $whole, 1)"
+            is_whole = f"lambda n: not regexp_matches(n, '[.eE]') and {long.format('n')}"
+            counted = f"coalesce(sum(len(list_filter({found}, {is_whole}))), 0)"
+        [(count,)] = engine.run(what, f"select {counted} from {texts}", values)
         if count:
             raise UsageError(
                 f"{what}: {name} has {count:,} whole numbers that are too long to be compared",
@@ -291,7 +307,7 @@ def _view_partitioned(
     engine: Engine,
     view: str,
     files: Mapping[str, Path],
-    partitions: _Partitions,
+    partitions: Partitions,
     what: str,
     *,
     nulls: Sequence[str] = (),
@@ -302,11 +318,16 @@ def _view_partitioned(
     engine.run(what, f"create temp table {table} (_file varchar{''.join(f', {quoted(n)} varchar' for n in names)})")
     values = [[str(files[path]), *partitions[path].values()] for path in files]
     engine.connection.executemany(f"insert into {table} values (?{', ?' * len(names)})", values)
-    picked = [f"null as {quoted(name)}" for name in nulls] + [f"p.{quoted(name)}" for name in names]
+    # as Spark does: what a folder says goes before what its files hold
+    folded = {name.lower() for name in names}
+    own = [name for name, _ in _columns(engine, f"{view}_files") if name.lower() in folded]
+    left_out = ", ".join(map(quoted, (_FILE, *own)))
+    picked = [f"null as {quoted(name)}" for name in nulls if name.lower() not in folded]
+    picked += [f"p.{quoted(name)}" for name in names]
     return _view(
         engine,
         view,
-        f"select d.* exclude ({_FILE}), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
+        f"select d.* exclude ({left_out}), {', '.join(picked)} from {quoted(f'{view}_files')} as d"
         f" join {table} as p on d.{_FILE} = p._file",
         what,
     )
@@ -322,8 +343,19 @@ def _open_arrow_files(engine: Engine, view: str, files: Sequence[Path], what: st
         raise EnvironmentFault(
             f"{what}: is no Arrow file that can be read", fix="see that the file is whole"
         ) from error
+    _refuse_nanoseconds(dataset.schema, what)
     engine.connection.register(view, dataset)
     return Source(view, "Arrow", _columns(engine, view))
+
+
+def _refuse_nanoseconds(schema: Any, what: str) -> None:
+    """Refuse durations that DuckDB cuts to microseconds when it reads them."""
+    for column in schema:
+        if "duration[ns]" in str(column.type):
+            raise UsageError(
+                f"{what}: {column.name} is {column.type}, of which only microseconds can be compared",
+                fix="cast it to duration[us], or to int64",
+            )
 
 
 def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path) -> Source:
@@ -336,6 +368,10 @@ def _open_object(engine: Engine, view: str, data: Data, what: str, folder: Path)
         return _open_parquet(engine, view, {file.name: file}, {}, what)
     if module == "duckdb" and hasattr(data, "to_arrow_reader"):
         data, name = data.to_arrow_reader(), "RecordBatchReader"
+    if module == "polars" and name == "DataFrame":
+        _refuse_nanoseconds(data.clear().to_arrow().schema, what)
+    elif module == "pyarrow" and hasattr(data, "schema"):
+        _refuse_nanoseconds(data.schema, what)
     if name == "RecordBatchReader":
         loading = f"{view}_reader"
         engine.connection.register(loading, data)

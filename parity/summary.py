@@ -32,7 +32,7 @@ def report_of(outcome: Outcome, reproducer: str = "") -> Report:
         inputs=outcome.inputs,
         facts=_facts(outcome),
         details=_details(outcome),
-        known=tuple(outcome.known),
+        known=(*outcome.known, *(_pair_named(t, names) for names in outcome.pairs for t in outcome.known)),
         reproducer=reproducer,
         seconds=outcome.seconds.get("total", 0.0),
         finished=datetime.fromisoformat(outcome.finished),
@@ -52,15 +52,19 @@ def _others(outcome: Outcome) -> list[TableVerdict]:
                 said = f"{LEFT}: {check.left}; Glue {side.glue}: {check.right}"
                 found.setdefault(check.name, TableVerdict(check.name, check.verdict, problem=said))
     for names, verdicts in outcome.pairs.items():
-        first, second = names.split()
         for verdict in verdicts:
             if not verdict.same:
-                name = f"{verdict.table}: Glue {first} against {second}"
+                name = _pair_named(verdict.table, names)
                 found[name] = replace(verdict, table=name)
     if outcome.problems:
         said = "; ".join(outcome.problems)
         found["known differences"] = TableVerdict("known differences", Verdict.DIFFERENT, problem=said)
     return list(found.values())
+
+
+def _pair_named(table: str, names: str) -> str:
+    first, second = names.split()
+    return f"{table}: Glue {first} against {second}"
 
 
 def _facts(outcome: Outcome) -> Mapping[str, str]:
@@ -79,7 +83,7 @@ def _facts(outcome: Outcome) -> Mapping[str, str]:
         if all(verdict.same for verdict in verdicts):
             facts[f"Glue {first} against {second}"] = f"the same {len(verdicts)} tables"
     for entry in outcome.known.values():
-        facts[f"known until {entry.expires}"] = f"{entry.table}: {entry.reason} ({entry.id})"
+        facts[f"known difference {entry.id}"] = f"{entry.table}, until {entry.expires}: {entry.reason}"
     return facts
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,6 +22,10 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+
+_LONGEST = 1000
+_LONGEST_TEXT = 1_000_000
+"""A loop that doubles a value would fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +50,12 @@ class Call:
 
 
 def plus(one: Any, other: Any) -> Any:
-    """Return what `one + other` is: text with what is not known in braces, lists, numbers."""
+    """Return what `one + other` is: text with what is not known in braces, lists, numbers; nothing that is huge."""
     if isinstance(one, str) or isinstance(other, str):
-        return f"{one}{other}"
+        text = f"{one}{other}"
+        return text if len(text) <= _LONGEST_TEXT else UNKNOWN
     for kind in (list, tuple):
-        if isinstance(one, kind) and isinstance(other, kind):
+        if isinstance(one, kind) and isinstance(other, kind) and len(one) + len(other) <= _LONGEST:
             return [*one, *other] if kind is list else (*one, *other)
     if type(one) is int and type(other) is int:
         return one + other
@@ -112,6 +117,41 @@ def builtin(call: Call) -> Any:
         return "/".join([first.rstrip("/"), str(PurePosixPath(*rest))]) if rest else first
     if call.name in ("getenv", "get") and last in (("os",), ("environ",)) and len(call.positional) > 1:
         return call.positional[1]
-    if not call.before and call.name == "str" and texts:
+    if call.before:
+        return None
+    if call.name == "str" and texts:
         return texts[0]
-    return None
+    if call.name == "dict" and not call.positional:
+        return dict(call.keywords)
+    return _listed(call) if call.name in _LISTS and _are_known(call.positional) else None
+
+
+_LISTS: Mapping[str, Callable[..., Any]] = {
+    "dict": dict,
+    "enumerate": enumerate,
+    "list": list,
+    "range": range,
+    "reversed": lambda values: [*values][::-1],
+    "set": dict.fromkeys,
+    "sorted": sorted,
+    "tuple": tuple,
+    "zip": zip,
+}
+
+
+def _are_known(values: Sequence[Any]) -> bool:
+    """Return whether arguments are lists, numbers and texts of the script, and short."""
+    return all(
+        (isinstance(value, list | tuple | dict | str) and len(value) <= _LONGEST)
+        or (type(value) is int and abs(value) <= _LONGEST)
+        for value in values
+    )
+
+
+def _listed(call: Call) -> Any:
+    """Return the list that a function of Python makes, with which loops over tables are written."""
+    try:
+        made = _LISTS[call.name](*call.positional, **call.keywords)
+    except (TypeError, ValueError):
+        return None
+    return made if isinstance(made, dict) and call.name == "dict" else [*made]

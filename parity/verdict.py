@@ -6,7 +6,7 @@ Nothing in this module does I/O.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -27,6 +27,7 @@ __all__ = [
     "in_order",
     "missing",
     "overall",
+    "without_known",
 ]
 
 
@@ -203,7 +204,8 @@ class TableVerdict:
 
     `problem` says why it is missing or failed. `causes` are all that the evidence fits, the most specific first (of
     tables that are the same it can be row order, which is no difference);
-    `follows` names the earlier table whose difference this one follows from, or is empty.
+    `follows` names the earlier table whose difference this one follows from, or is empty. `elsewhere` are the causes of
+    the differences in other places that it was written to.
     """
 
     table: str
@@ -220,6 +222,7 @@ class TableVerdict:
     fix: str = ""
     follows: str = ""
     fingerprint: str = ""
+    elsewhere: tuple[Cause, ...] = ()
     seconds: float = 0.0
 
     @property
@@ -255,6 +258,11 @@ def overall(verdicts: Iterable[TableVerdict]) -> Verdict:
         if worst in found:
             return worst
     return Verdict.SAME if found else Verdict.MISSING
+
+
+def without_known(verdicts: Iterable[TableVerdict], known: Container[str]) -> list[TableVerdict]:
+    """Return the verdicts but for differences that are known; a table that is missing or failed is never one."""
+    return [v for v in verdicts if v.verdict is not Verdict.DIFFERENT or v.table not in known]
 
 
 def exit_code(verdicts: Iterable[TableVerdict]) -> int:

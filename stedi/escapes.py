@@ -7,12 +7,13 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-__all__ = ["decoded", "readings"]
+__all__ = ["decoded", "letters", "readings"]
 
 _DEEP = 2
 """How many escapes within each other are undone, as of JSON in a text of JSON."""
 
 _JSON = re.compile(r"\\u([0-9a-fA-F]{4})|\\(.)", re.DOTALL)
+_CODED = re.compile(r"(?:\\u[0-9a-fA-F]{4})+|\\x[0-9a-fA-F]{2}")
 _ZEROS = re.compile(r"&#0+")
 _NO_LETTER = re.compile(r"&#[0-9]{9,};?")
 
@@ -39,6 +40,21 @@ def readings(text: str) -> Iterator[str]:
         new = found
 
 
+def letters(text: str) -> str:
+    r"""Return a text with the letters that are written as `\u00e9`, `\xe9`, `%C3%A9` or `&eacute;`, once or twice over.
+
+    All else of it stays as it is, backslashes too: it is to be shown, where readings are only searched.
+    """
+    for _ in range(_DEEP):
+        told = _CODED.sub(_letter, text) if "\\" in text else text
+        told = unquote(told) if "%" in told else told
+        told = _without_html(told) if "&" in told else told
+        if told == text:
+            break
+        text = told
+    return text
+
+
 def _unescaped(text: str) -> Iterator[str]:
     if "\\" in text:
         # two escapes may be one letter
@@ -48,8 +64,18 @@ def _unescaped(text: str) -> Iterator[str]:
     if "\0" in text:
         yield text.replace("\0", "")  # UTF-16 without a mark, read as UTF-8
     if "&" in text:
-        # Python refuses to read a number of thousands of digits, and no letter has one
-        yield html.unescape(_NO_LETTER.sub("\N{REPLACEMENT CHARACTER}", _ZEROS.sub("&#0", text)))
+        yield _without_html(text)
+
+
+def _without_html(text: str) -> str:
+    # Python refuses to read a number of thousands of digits, and no letter has one
+    return html.unescape(_NO_LETTER.sub("\N{REPLACEMENT CHARACTER}", _ZEROS.sub("&#0", text)))
+
+
+def _letter(escape: re.Match[str]) -> str:
+    kind = escape.group()[1]
+    units = bytes.fromhex(escape.group().replace(f"\\{kind}", ""))
+    return units.decode("utf-16-be" if kind == "u" else "latin-1", "replace")
 
 
 def _plain(escape: re.Match[str]) -> str:

@@ -235,3 +235,37 @@ def put(folder: Path, scripts: dict[str, str]) -> Path:
 def line_of(text: str, part: str) -> int:
     """Return the first line of a script that holds a text."""
     return next(number for number, line in enumerate(text.splitlines(), 1) if part in line)
+
+
+AGREED = (
+    "select c.* from c join (select email, max(case when shareWithResearchAsOfDate > 0 then lastUpdateDate end) as yes,"
+    " max(case when shareWithResearchAsOfDate > 0 then null else lastUpdateDate end) as no from c group by email) d"
+    " on c.email = d.email where c.shareWithResearchAsOfDate > 0 and (d.no is null or d.yes > d.no)"
+)
+"""Who agreed and did not withdraw: the rule of the tables, which the published scripts have not."""
+
+
+def right_jobs() -> dict[str, str]:
+    """Return five scripts that give our tables where a customer withdrew and one landed twice."""
+    root = f"s3://{BUCKET}"
+    return jobs() | {
+        "customer_landing_to_trusted.py": script(
+            s3("Landing", f"{root}/customer/landing/"),
+            sql("Agreed", AGREED, c="Landing"),
+            sink("Trusted", "Agreed", f"{root}/customer/trusted/", "customer_trusted"),
+        ),
+        "customer_trusted_to_curated.py": script(
+            s3("Customers", f"{root}/customer/trusted/"),
+            catalog("Readings", "accelerometer_trusted"),
+            sql("Curated", "select c.* from c where c.email in (select user from a);", c="Customers", a="Readings"),
+            sink("Written", "Curated", f"{root}/customer/curated/", "customers_curated"),
+        ),
+        "accelerometer_landing_to_trusted.py": script(
+            s3("Readings", f"{root}/accelerometer/landing/"),
+            catalog("Customers", "customer_trusted"),
+            sql("Emails", "select distinct email from c", c="Customers"),
+            join("Joined", "Readings", "Emails", "user", "email"),
+            drop("Dropped", "Joined", "email"),
+            sink("Written", "Dropped", f"{root}/accelerometer/trusted/", "accelerometer_trusted"),
+        ),
+    }

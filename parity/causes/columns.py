@@ -197,5 +197,6 @@ def changed_values(case: Case) -> Explanation | None:
     )
     share = f" among one in {case.difference.one_in} of the keys" if case.difference.one_in > 1 else ""
     keys = ", ".join(case.columns[at].name for at in case.keys)
-    evidence = f"{case.paired:,} rows{share} have the same {keys} and other values: {names}"
+    pairs = "1 row has" if case.paired == 1 and not share else f"{case.paired:,} rows{share} have"
+    evidence = f"{pairs} the same {keys} and other values: {names}"
     return Explanation(Cause.CHANGED_VALUES, evidence, None, {"rows": case.paired})

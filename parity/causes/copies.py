@@ -193,7 +193,7 @@ def missing_dedupe(case: Case) -> Explanation | None:
     if case.multiplied is not Side.RIGHT or case.ask(f"select max(nl) from {DELTA}")[0] != 1:
         return None
     evidence = (
-        f"rows that are repeated on {case.label(Side.RIGHT)} ({case.rows.right_more:,}) stand once on the "
+        f"rows that are repeated on {case.label(Side.RIGHT)} ({case.rows.right_more:,}) stand once on "
         f"{case.label(Side.LEFT)}: made distinct, the rows are the same"
     )
     return Explanation(Cause.MISSING_DEDUPE, evidence, Side.RIGHT, {"rows": case.rows.right_surplus})

@@ -84,11 +84,15 @@ def fan_out(case: Case) -> Explanation | None:
     if least != most or least != int(least) or rows != case.print(side.other).rows:
         return None
     evidence = f"every row of {case.label(side.other)} stands {int(least):,} times on {case.label(side)}"
-    evidence += (
-        "; no column of the context's tables has that many rows for each"
-        if case.context
-        else "; which join does it can be told with the other tables as context"
-    )
+    crossed = [o.name for o in case.others if case.ask(f"select count(*) from {o.view}")[0] == least]
+    if crossed:
+        evidence += f", which is how many rows {' and '.join(crossed)} has: a join without a condition"
+    else:
+        evidence += (
+            "; no column of the context's tables has that many rows for each"
+            if case.context
+            else "; which join does it can be told with the other tables as context"
+        )
     return Explanation(Cause.FAN_OUT, evidence, side, _factor(case, more, once))
 
 

@@ -15,11 +15,12 @@ from typing import Any, Self
 
 from parity.diagnosis import notes_of
 from parity.engines import JobReport, Made, trusted_of
+from parity.folders import is_hidden
 from parity.jobs import Jobs
 from parity.landing import LandingData
 from parity.outputs import columns_of, meant_by_columns
 from parity.places import holds
-from parity.plan import Note
+from parity.plan import Note, Plan
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import EnvironmentFault
@@ -211,11 +212,13 @@ class Spark:
     def _stand_in(self, name: str, made: Made, ours: Mapping[str, Any]) -> None:
         """Give a job our table where nobody has made it: what the job does with it can still be compared.
 
-        None that is, or is made from, one that the job makes itself: it would be compared with its own copy.
+        None that is, or is made from, one that the job makes itself, or a job that reads of it: that would be compared
+        with its own copy.
         """
         failed = {job.name for job in made.jobs if not job.ok}
         done = {job.table for job in made.jobs if job.ok}
-        own = {output.table for output in self._jobs.plan.outputs if output.script == name}
+        fed = _fed_by(name, self._jobs.plan)
+        own = {output.table for output in self._jobs.plan.outputs if output.script in fed}
         for link in self._jobs.plan.links:
             lacks = link.script == name and (not link.maker or link.maker in failed)
             if not lacks or link.table not in ours or link.table in done or own & _made_from(link.table):
@@ -230,7 +233,8 @@ class Spark:
             self._worker.place(link.path, laid)
             if link.access.table:
                 self._worker.register({link.access.table: Table(link.path, "parquet")})
-            self._lent.setdefault(name, set()).update(_made_from(link.table))
+            for script in fed:
+                self._lent.setdefault(script, set()).update(_made_from(link.table))
             made.notes.append(Note(name, link.access.line, f"given our {link.table}, which no job made"))
 
     def _take_outputs(self, made: Made) -> None:
@@ -242,31 +246,36 @@ class Spark:
         found = [(output, self._files(output.path)) for output in reversed(places.values())]
         for output, files in found:
             if output.table:
-                data = [file for file in files if file.stat().st_size] or _no_rows(output.table) if files else None
+                data = _with_rows(files) or _no_rows(output.table) if files else None
                 made.places.setdefault(output.table, {})[output.where] = data
                 if files:
                     made.tables.setdefault(output.table, data)
+        taken = set(made.tables)
         for output, files in found:
             named = any(path == output.path and table for path, table in places)
-            if output.ours and not output.table and not named and files:
-                table = meant_by_columns(columns_of(files), {*made.tables, *self._lent.get(output.script, ())})
+            data = _with_rows(files)
+            if output.ours and not output.table and not named and data:
+                table = meant_by_columns(columns_of(data), taken | self._lent.get(output.script, set()))
                 if table:
-                    made.tables[table] = files
+                    made.tables.setdefault(table, data)
+                    made.places.setdefault(table, {})[output.where] = data
                     said = f"writes {output.access.name}, taken for {table} by its columns"
                     made.notes.append(Note(output.script, output.access.line, said))
 
-    def _files(self, path: str) -> list[Path]:
-        """Return the files of one output, without those of places inside its folder."""
+    def _files(self, path: str) -> dict[str, Path]:
+        """Return the files of one output by where they lie below it, without those of places inside its folder."""
         root = self._worker.local(path)
         plan = self._jobs.plan
         others = {place for place in (*(o.path for o in plan.outputs), *(g.path for g in plan.given)) if place != path}
         inside = [self._worker.local(other) for other in others if holds(path, other)]
         files = sorted(file for file in root.rglob("*") if file.is_file()) if root.is_dir() else [root]
-        return [
-            file
+        return {
+            file.relative_to(root).as_posix(): file
             for file in files
-            if file.exists() and not _hidden(file, root) and not any(file.is_relative_to(other) for other in inside)
-        ]
+            if file.exists()
+            and not is_hidden(file.relative_to(root))
+            and not any(file.is_relative_to(other) for other in inside)
+        }
 
 
 def _counted(feed: str, jobs: list[JobReport]) -> dict[str, tuple[int, int]]:
@@ -281,14 +290,24 @@ def _counted(feed: str, jobs: list[JobReport]) -> dict[str, tuple[int, int]]:
     return {}
 
 
+def _fed_by(name: str, plan: Plan) -> set[str]:
+    """Return a script with all that read what it writes, directly or not."""
+    found, new = set(), {name}
+    while new:
+        found |= new
+        new = {link.script for link in plan.links if link.maker in new} - found
+    return found
+
+
 def _made_from(table: str) -> set[str]:
     """Return a table with all that it is made from, directly or not."""
     inputs = STAGES[table].inputs if table in STAGES else ()
     return {table}.union(*map(_made_from, inputs))
 
 
-def _hidden(file: Path, root: Path) -> bool:
-    return any(part[0] in "._" for part in file.relative_to(root).parts)
+def _with_rows(files: Mapping[str, Path]) -> dict[str, Path]:
+    """Return the files that are not without a byte, as Spark leaves some of JSON."""
+    return {at: file for at, file in files.items() if file.stat().st_size}
 
 
 def _no_rows(table: str) -> Any:

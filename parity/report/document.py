@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from parity.verdict import Example, Explanation, TableVerdict, Verdict, in_order, overall
+from parity.verdict import Example, Explanation, TableVerdict, Verdict, in_order, overall, without_known
 
 __all__ = ["FORMAT", "Report", "clean", "counted", "document", "name_shown"]
 
@@ -47,8 +47,12 @@ class Report:
     @property
     def verdict(self) -> Verdict:
         """The worst of the verdicts, without differences that are known."""
-        unknown = [verdict for verdict in self.verdicts if verdict.same or verdict.table not in self.known]
+        unknown = without_known(self.verdicts, self.known)
         return overall(unknown) if unknown or not self.verdicts else Verdict.SAME
+
+    def is_known(self, verdict: TableVerdict) -> bool:
+        """Return whether a verdict is a difference that is known."""
+        return not without_known([verdict], self.known)
 
     @property
     def first(self) -> TableVerdict | None:
@@ -112,6 +116,7 @@ def _table(verdict: TableVerdict) -> dict[str, Any]:
         "changed": dict(verdict.changed),
         "examples": [_example(example) for example in verdict.examples],
         "notes": list(verdict.notes),
+        "elsewhere": [str(cause) for cause in verdict.elsewhere],
         "fingerprint": verdict.fingerprint or None,
         "seconds": round(verdict.seconds, 3),
     }

@@ -12,13 +12,15 @@ __all__ = ["junit"]
 
 
 def junit(report: Report) -> str:
-    """Return the report as JUnit XML: different and missing tables are failures, failed ones errors."""
+    """Return JUnit XML: different and missing tables are failures, failed ones errors, known ones are skipped."""
     kinds = [verdict.verdict for verdict in report.verdicts]
     errors = kinds.count(Verdict.FAILED)
+    skipped = sum(map(report.is_known, report.verdicts))
     counts = {
         "tests": str(len(kinds)),
-        "failures": str(len(kinds) - errors - kinds.count(Verdict.SAME)),
+        "failures": str(len(kinds) - errors - skipped - kinds.count(Verdict.SAME)),
         "errors": str(errors),
+        "skipped": str(skipped),
         "time": f"{report.seconds:.3f}",
     }
     suites = ET.Element("testsuites", {"name": clean(report.title), **counts})
@@ -32,6 +34,9 @@ def junit(report: Report) -> str:
             {"classname": "parity", "name": clean(verdict.table), "time": f"{verdict.seconds:.3f}"},
         )
         if verdict.same:
+            continue
+        if report.is_known(verdict):
+            ET.SubElement(case, "skipped", {"message": "a known difference"})
             continue
         kind = "error" if verdict.verdict is Verdict.FAILED else "failure"
         about = str(verdict.cause or verdict.verdict)

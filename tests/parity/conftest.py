@@ -12,7 +12,12 @@ from typing import Any
 
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
+import small_lake
+import studio
 
+from parity.engines.spark import Spark
+from parity.outcome import Outcome
+from parity.run import ParityRun, run
 from parity.worker import JobResult, Table, Worker
 from stedi.contracts import FEEDS
 
@@ -111,6 +116,33 @@ def printed(job: Callable[..., JobResult]) -> Callable[..., Any]:
         return json.loads(lines[-1][3:])
 
     return run
+
+
+@pytest.fixture(scope="session")
+def small_landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the landing data of the small lake."""
+    return small_lake.write_landing(tmp_path_factory.mktemp("landing"))
+
+
+@pytest.fixture
+def parity(small_landing: Path, spark_worker: Worker, tmp_path: Path) -> Callable[..., Outcome]:
+    """Return `parity({"a.py": text}, parity_toml=text)`: the outcome of running these scripts over the small lake."""
+
+    def go(scripts: dict[str, str], **files: str) -> Outcome:
+        folder = studio.put(tmp_path / "jobs", scripts)
+        for name, text in files.items():
+            (folder / name.replace("_", ".")).write_text(text, encoding="utf-8")
+        asked = ParityRun(
+            str(small_landing),
+            folder,
+            engine=lambda asked, glue: Spark(
+                asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, worker=spark_worker
+            ),
+            known_file=tmp_path / "parity-known.toml",
+        )
+        return run(asked)
+
+    return go
 
 
 @pytest.fixture(scope="session")

@@ -141,6 +141,12 @@ FAULTS = {
         "serialNumber <> 'serial-5')",
         "by serialNumber against customer_trusted",
     ),
+    "a join without a condition": Fault(
+        Cause.FAN_OUT,
+        "step_trainer_trusted",
+        "select s.* from step_trainer_trusted s, customer_trusted c",
+        "which is how many rows customer_trusted has: a join without a condition",
+    ),
     "a join that multiplies": Fault(
         Cause.FAN_OUT,
         "customers_curated",

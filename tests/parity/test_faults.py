@@ -7,50 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-import small_lake
 import studio
 
-from parity.engines.spark import Spark
 from parity.outcome import Outcome, SideOutcome
-from parity.run import ParityRun, run
-from parity.summary import report_of
 from parity.verdict import Cause, TableVerdict, Verdict
-from parity.worker import Worker
 from stedi.contracts import TABLES
 
 pytestmark = pytest.mark.spark
 
 ROOT = f"s3://{studio.BUCKET}"
 Run = Callable[..., Outcome]
-
-
-@pytest.fixture(scope="module")
-def landing(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return small_lake.write_landing(tmp_path_factory.mktemp("landing"))
-
-
-@pytest.fixture
-def parity(landing: Path, spark_worker: Worker, tmp_path: Path) -> Run:
-    """Return `parity({"a.py": text})`: the outcome of running these scripts."""
-
-    def go(scripts: dict[str, str], **files: str) -> Outcome:
-        folder = studio.put(tmp_path / "jobs", scripts)
-        for name, text in files.items():
-            (folder / name.replace("_", ".")).write_text(text, encoding="utf-8")
-        asked = ParityRun(
-            str(landing),
-            folder,
-            engine=lambda asked, glue: Spark(
-                asked.chosen[glue], asked.folder / glue, parameters=asked.parameters, worker=spark_worker
-            ),
-            known_file=tmp_path / "parity-known.toml",
-        )
-        return run(asked)
-
-    return go
+RIGHT = studio.right_jobs()
 
 
 def side_of(outcome: Outcome) -> SideOutcome:
@@ -74,39 +43,10 @@ def test_a_right_set_of_scripts_is_the_same(parity: Run) -> None:
 
 # one fault each
 
-_CUSTOMER = ", ".join(f"c.{column.name}" for column in TABLES["customer_trusted"].columns)
-_AGREED = (
-    "select c.* from c join (select email, max(case when shareWithResearchAsOfDate > 0 then lastUpdateDate end) as yes,"
-    " max(case when shareWithResearchAsOfDate > 0 then null else lastUpdateDate end) as no from c group by email) d"
-    " on c.email = d.email where c.shareWithResearchAsOfDate > 0 and (d.no is null or d.yes > d.no)"
-)
 _ML = (
     "select s.sensorReadingTime, s.serialNumber, s.distanceFromObject, a.user, a.timestamp, a.x, a.y, a.z from s"
     " {how} join a on s.sensorReadingTime = a.timestamp"
 )
-
-RIGHT = studio.jobs() | {
-    "customer_landing_to_trusted.py": studio.script(
-        studio.s3("Landing", f"{ROOT}/customer/landing/"),
-        studio.sql("Agreed", _AGREED, c="Landing"),
-        studio.sink("Trusted", "Agreed", f"{ROOT}/customer/trusted/", "customer_trusted"),
-    ),
-    "customer_trusted_to_curated.py": studio.script(
-        studio.s3("Customers", f"{ROOT}/customer/trusted/"),
-        studio.catalog("Readings", "accelerometer_trusted"),
-        studio.sql("Curated", "select c.* from c where c.email in (select user from a);", c="Customers", a="Readings"),
-        studio.sink("Written", "Curated", f"{ROOT}/customer/curated/", "customers_curated"),
-    ),
-    "accelerometer_landing_to_trusted.py": studio.script(
-        studio.s3("Readings", f"{ROOT}/accelerometer/landing/"),
-        studio.catalog("Customers", "customer_trusted"),
-        studio.sql("Emails", "select distinct email from c", c="Customers"),
-        studio.join("Joined", "Readings", "Emails", "user", "email"),
-        studio.drop("Dropped", "Joined", "email"),
-        studio.sink("Written", "Dropped", f"{ROOT}/accelerometer/trusted/", "accelerometer_trusted"),
-    ),
-}
-"""Scripts that give the tables of the small lake, in which a customer withdrew and one landed twice."""
 
 
 @dataclass(frozen=True)
@@ -177,7 +117,7 @@ FAULTS = {
         "customer_trusted",
         "dropDuplicates",
         reads(In="customer/landing"),
-        studio.sql("Agreed", _AGREED, c="In"),
+        studio.sql("Agreed", studio.AGREED, c="In"),
         studio.distinct("Out", "Agreed"),
     ),
     "an outer join": fault(
@@ -303,7 +243,7 @@ FAULTS = {
         "customer_trusted",
         "Filter.apply",
         reads(In="customer/landing"),
-        studio.sql("Agreed", _AGREED, c="In"),
+        studio.sql("Agreed", studio.AGREED, c="In"),
         studio.keep("Out", "Agreed", 'row["shareWithPublicAsOfDate"] is not None'),
     ),
     "a value changed": fault(
@@ -358,41 +298,6 @@ def test_the_root_of_a_bucket_is_written_and_read_as_any_folder(parity: Run) -> 
     assert [verdict.verdict for verdict in side_of(outcome).tables[:2]] == [Verdict.SAME, Verdict.SAME]
 
 
-def test_each_place_of_a_table_is_compared_and_each_job_counts(parity: Run) -> None:
-    """A right table is no excuse for a wrong one elsewhere, nor for a job that fails and makes none of ours."""
-    name = "customer_landing_to_trusted.py"
-    old = studio.sink("Old", "Landing", "s3://old-lake/customer/trusted/")
-    outcome = parity(
-        {
-            name: RIGHT[name].replace(studio.TAIL, old + studio.TAIL),
-            "numbers.py": studio.script("1 / 0\n", studio.write("Numbers", "None", f"{ROOT}/html/")),
-        }
-    )
-    verdict = verdict_of(outcome, "customer_trusted")
-    assert verdict.cause is Cause.MISSING_CONSENT_FILTER
-    line = studio.line_of(RIGHT[name].replace(studio.TAIL, old), "s3://old-lake")
-    assert f"this is what was written in s3://old-lake/customer/trusted/ by {name}, line {line}" in verdict.notes
-    assert outcome.exit_code == 2
-    [stray] = [verdict for verdict in report_of(outcome).verdicts if verdict.table == "numbers.py"]
-    assert stray.problem.startswith("numbers.py, line")
-    assert "[jobs] skip" in stray.fix
-
-
-def test_two_scripts_for_one_place_pass_only_when_somebody_chooses(parity: Run) -> None:
-    name = "customer_landing_to_trusted.py"
-    scripts = {name: RIGHT[name], "previous.py": RIGHT[name]}
-    line = studio.line_of(RIGHT[name], "getSink(")
-    verdict = verdict_of(parity(scripts), "customer_trusted")
-    assert verdict.verdict is Verdict.FAILED
-    assert verdict.problem.startswith(f"previous.py, line {line}: TwoWriters: it writes {ROOT}/customer/trusted")
-    assert f"as {name} does in line {line}" in verdict.problem
-    assert "[jobs] skip" in verdict.fix
-    verdict = verdict_of(parity(scripts, parity_toml='[jobs]\nskip = ["previous.py"]'), "customer_trusted")
-    assert verdict.verdict is Verdict.SAME
-    both = f'[jobs]\norder = ["previous.py", "{name}"]'
-    assert verdict_of(parity(scripts, parity_toml=both), "customer_trusted").cause is Cause.FAN_OUT
-
-
 def test_tables_that_are_saved_and_read_by_name_are_the_same(parity: Run) -> None:
     """In the warehouse, and where a DDL file has one; by every name that a table has."""
     customers, readings = "customer_landing_to_trusted.py", "accelerometer_landing_to_trusted.py"
@@ -416,24 +321,6 @@ def test_tables_that_are_saved_and_read_by_name_are_the_same(parity: Run) -> Non
     )
     found = {verdict.table: verdict.verdict for verdict in side_of(outcome).tables[:2]}
     assert found == dict.fromkeys(("customer_trusted", "accelerometer_trusted"), Verdict.SAME)
-
-
-@pytest.mark.parametrize(
-    ("name", "source", "target", "table"),
-    [
-        (
-            "customer_landing_to_trusted.py",
-            "s3://old/customer/trusted/",
-            f"{ROOT}/customer/trusted/",
-            "customer_trusted",
-        ),
-        ("x.py", f"{ROOT}/accelerometer/trusted/", f"{ROOT}/html/", "accelerometer_trusted"),
-    ],
-)
-def test_a_copy_of_our_own_table_is_no_table(parity: Run, name: str, source: str, target: str, table: str) -> None:
-    """Whatever the place of it is called, and where only its columns say what it is."""
-    script = studio.script(studio.s3("In", source), studio.sink("Written", "In", target))
-    assert verdict_of(parity({name: script}), table).verdict is Verdict.MISSING
 
 
 def test_another_order_of_rows_is_said_and_is_no_difference(parity: Run) -> None:

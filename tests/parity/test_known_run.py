@@ -61,7 +61,7 @@ def test_a_difference_is_allowed_until_its_day_and_is_said(parity: Parity) -> No
     assert not outcome.same
     report = report_of(outcome)
     assert report.headline == "1 table: all the same but for 1 known difference"
-    assert report.facts[f"known until {DAY}"] == "customer_trusted: until the new filter (everybody)"
+    assert report.facts["known difference everybody"] == f"customer_trusted, until {DAY}: until the new filter"
 
 
 @pytest.mark.parametrize(

@@ -377,6 +377,7 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
         [inputs]
         "s3a://mine/in/1/" = "customer_landing"
         [outputs]
+        "s3://mine/out/7" = "customer_trusted"
         "s3://b/out/7" = "customer_trusted"
         [arguments]
         BUCKET = "mine"
@@ -399,6 +400,8 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
     assert jobs.corrections.not_compared == ("machine_learning_curated",)
     assert jobs.corrections.runtime == {"field_case": "insensitive"}
     assert any("there is no script nowhere.py" in note.text for note in plan.notes)
+    unused = "[outputs] s3://mine/out/7: no script writes it; did you mean s3://b/out/7?"
+    assert [note.text for note in plan.notes if "no script writes it" in note.text] == [unused]
 
 
 @pytest.mark.parametrize(
@@ -406,7 +409,8 @@ def test_corrections_name_inputs_outputs_arguments_and_order(tmp_path: Path) -> 
     [
         ("[inputs", "is not TOML"),
         ("[input]", "no such section; did you mean inputs?"),
-        ("inputs = 3", "inputs"),
+        ("inputs = 3", "inputs: is a section"),
+        ("[arguments]\nBUCKET = ['a']", "arguments.BUCKET: takes a text"),
         ('[inputs]\n"s3://b/x" = "customer_landin"', "did you mean customer_landing?"),
         ('[inputs]\n"s3://b/x" = "customer_trusted"', "no table that can be there"),
         ('[outputs]\n"s3://b/x" = "customer_landing"', "no table that can be there"),

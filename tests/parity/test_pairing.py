@@ -83,6 +83,15 @@ def test_an_absent_column_is_null_only_where_it_is_optional() -> None:
         assert [(c.name, c.left, c.right, c.type) for c in found.compared][1] == ("b", None, "b", "VARCHAR")
 
 
+def test_a_second_spelling_of_an_optional_column_is_one_too_many() -> None:
+    """It was taken as a column that the other side lacks, and passed where it was NULL."""
+    once, twice = [("a", "BIGINT")], [("a", "BIGINT"), ("A", "BIGINT")]
+    for left, right, state in ((once, twice, State.RIGHT_ONLY), (twice, once, State.LEFT_ONLY)):
+        found = pair(left, right, optional=["a"])
+        assert found.differs
+        assert found.pairs[-1].state is state
+
+
 def test_a_tolerance_lets_floats_stand_for_doubles() -> None:
     assert pair([("x", "FLOAT")], [("x", "DOUBLE")]).differs
     found = pair([("x", "FLOAT")], [("x", "DOUBLE")], tolerant=["X"])

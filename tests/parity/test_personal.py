@@ -59,6 +59,7 @@ SET_APART = {
     "call 202-550-0262, (202) 550.0262 or +1 202 550 0262": "call ***, (*** or +1 ***",
     "born 0967/03/11, 11.3.0967, 09670311 or date(967, 3, 11)": "born ***, ***, *** or date(***)",
     "Ada.Quillfeather%40example.com is 100% right": "*** is 100% right",
+    "Ada.Quillfeather%2540example.com, Ada&nbsp;Quillf&#101;ather": "***, ***",
     "born date(1965, 3, 1)": "born date(1965, 3, 1)",
     "x" * 15_000 + " Ada Quillfeather": "x" * 15_000 + " ***",
     "customer_trusted has no user, com.amazonaws says": "customer_trusted has no user, com.amazonaws says",
@@ -81,7 +82,12 @@ BAD = [
 def test_what_stands_in_lines_that_are_no_rows_is_taken_out(
     landing: Path, lake: Path, add_lines: Callable[..., Path]
 ) -> None:
-    add_lines(landing, "customer", [*BAD[:3], b'{"customerName": "Nils \xff Bytes"}'])
+    coded: list[str | bytes] = [
+        b'{"customerName": "Nils \xff Bytes"}',
+        '{"customerName": "Olga Zweibyte"'.encode("utf-16-le"),
+    ]
+    coded += [r'{"a": "{\"b\": \"Zo\\u00eb\"}"', '{"a": "Sternlicht%20and&#32;Kl&ouml;n"']
+    add_lines(landing, "customer", [*BAD[:3], *coded])
     add_lines(landing, "accelerometer", BAD[3:])
     build(lake, landing)
     files = list((lake / "_quarantine").rglob("*.parquet"))
@@ -91,6 +97,7 @@ def test_what_stands_in_lines_that_are_no_rows_is_taken_out(
         r"Jos\u00e9 Garc\xeda in user=Jos%C3%A9%20Garc%C3%ADa": "*** *** in user=*** ***",
         "IVO of Scatterfield has 505-5550123": "*** of *** has ***",
         "the row is bad: user, serialNumber device-uli": "the row is bad: user, serialNumber device-uli",
+        "Olga Zweibyte or Zoë Sternlicht or Klön": "*** *** or *** *** or ***",
         "Greta and Nils at 1655296678763": "*** and *** at 1655296678763",
     }
     with Lake.open(lake) as opened:

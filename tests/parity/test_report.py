@@ -23,7 +23,7 @@ from parity.report.markdown import LONGEST
 from parity.summary import report_of
 from parity.verdict import Cause, Example, Explanation, TableVerdict, Verdict, failed, missing
 from stedi.contracts import TABLES
-from stedi.errors import EnvironmentFault
+from stedi.errors import EnvironmentFault, UsageError
 from stedi.stages import STAGES
 
 ROOT = Path(__file__).parents[2]
@@ -139,6 +139,30 @@ def test_all_reports_tell_the_same(report: Report, tmp_path: Path, capsys: pytes
             assert verdict.table in text, name
         for words in ("against customer_trusted", "its job wrote nothing", "NameError"):
             assert words in text, (name, words)
+
+
+@pytest.mark.parametrize(
+    ("files", "is_ours"),
+    [
+        (("report.json", "logs/a.log"), True),
+        (("logs/a.log",), False),
+        (("report.json", "logs/a.log", "logs/deep/a.log"), False),
+        (("report.json", "logs/notes.txt"), False),
+        (("report.json", "logs"), False),
+    ],
+)
+def test_logs_of_somebody_else_are_never_removed(tmp_path: Path, files: tuple[str, ...], is_ours: bool) -> None:
+    """`--report .` where the current folder has logs of its own."""
+    for name in (*files, "receipt.json", "receipt-mine.json"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    if is_ours:
+        clear_artifacts(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == ["receipt-mine.json"]
+        return
+    with pytest.raises(UsageError, match="holds no logs of an earlier run"):
+        clear_artifacts(tmp_path)
+    assert all((tmp_path / name).exists() for name in files)
 
 
 def test_junit_counts_failures_and_errors(report: Report) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 import studio
 
@@ -89,6 +91,12 @@ def test_the_places_of_a_job_of_glue_studio_are_found_with_their_lines() -> None
             "    def make(cls): return cls('LANDING')",
             frame("Landing.make().path('customer')"),
         ),
+        ("for i, name in enumerate(['customer']):", "    " + frame('f"s3://bucket/{name}/landing"')),
+        ("for n, z in zip(['customer'], ('landing',)):", "    " + frame('f"s3://bucket/{n}/{z}"')),
+        ("paths = dict(customer='s3://bucket/customer/landing')", frame("paths['customer']")),
+        ("for n in sorted({'customer': 1}):", "    " + frame("f\"s3://bucket/{n}/{'landing':s}\"")),
+        ("place = lambda name, zone='landing': f's3://bucket/{name}/{zone}'", frame("place('customer')")),
+        ("f = spark.read.format('json').options(path='s3://bucket/customer/landing').load()",),
         (
             "@dataclass",
             "class Job:",
@@ -116,6 +124,14 @@ def test_what_a_path_depends_on_stands_in_it_where_it_is_not_known() -> None:
     assert not is_open("s3://b/{a,b}/")  # a glob
 
 
+def test_a_number_in_a_path_is_written_as_its_format_says() -> None:
+    assert paths("for n in range(9, 11):", "    " + frame('f"s3://b/run={n:03d}/"')) == [
+        "s3://b/run=009/",
+        "s3://b/run=010/",
+    ]
+    assert paths(frame('f"s3://b/{now():%Y}/"')) == ["s3://b/{now()}/"]
+
+
 def test_both_branches_of_what_cannot_be_decided_count() -> None:
     lines = ("if today():", '    p = spark.read.json("s3://a/x")', "else:", '    p = spark.read.json("s3://b/x")')
     assert paths(*lines) == ["s3://a/x", "s3://b/x"]
@@ -128,6 +144,7 @@ def test_both_branches_of_what_cannot_be_decided_count() -> None:
         ('df.write.format("json").mode("append").save("s3://b/x/")', "s3://b/x/", "", "json"),
         ('df.coalesce(1).write.partitionBy("user").json("s3://b/x/")', "s3://b/x/", "", "json"),
         ('df.write.option("path", "s3://b/x/").saveAsTable("stedi.T")', "s3://b/x/", "stedi.t", ""),
+        ('df.write.options(path="s3://b/x/").saveAsTable("stedi.t")', "s3://b/x/", "stedi.t", ""),
         ('df.write.insertInto("stedi.t")', "", "stedi.t", ""),
         ('glueContext.write_dynamic_frame.from_catalog(frame=f, database="S", table_name="T")', "", "s.t", ""),
         ('glueContext.write_dynamic_frame.from_catalog(f, "s", "t")', "", "s.t", ""),
@@ -234,6 +251,24 @@ def test_reading_runs_nothing(tmp_path: object) -> None:
 )
 def test_odd_python_is_no_harm(text: str) -> None:
     assert read(text).error is None
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("for a in range(200):", " for b in range(200):", "  for c in range(200): x = a"),
+        ("def f(): " + "f(); " * 12, "f()"),
+        ("x = 'a'", "for n in range(60): x = x + x"),
+        ("x = ['a']", "for n in range(60): x = x + x"),
+        ("x = [[a for a in range(200)] for b in range(200) for c in range(200)]",),
+    ],
+)
+def test_what_would_take_for_ever_is_read_in_a_moment(lines: tuple[str, ...]) -> None:
+    started = time.perf_counter()
+    script = read(*lines, frame('"s3://bucket/x/"'))
+    assert [access.path for access in script.reads] == ["s3://bucket/x/"]
+    assert any("loops more often" in text for _, text in script.notes) == ("200" in lines[-1] or "f();" in lines[0])
+    assert time.perf_counter() - started < 5
 
 
 def test_ddl_files_say_where_a_table_lies() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,43 @@ def test_partition_folders_are_columns(tmp_path: Path) -> None:
     place.mkdir()
     pq.write_table(TABLE, place / "a.parquet")
     assert compare(TABLE, place).same
+
+
+def test_a_file_may_lie_in_a_folder_of_the_root() -> None:
+    """As `/tmp/a.parquet`: it was taken for the name of a bucket, which is no file."""
+    with tempfile.NamedTemporaryFile(dir="/tmp", suffix=".parquet") as file:
+        pq.write_table(TABLE, file.name)
+        assert compare(TABLE, file.name).same
+
+
+def test_all_folders_of_a_table_are_named_after_the_same_columns(tmp_path: Path) -> None:
+    """What some folders say and others do not was left out on both sides, and other tables were the same."""
+    for side, value in (("left", "1"), ("right", "2")):
+        for folder in (f"at={value}", "."):
+            place = tmp_path / side / folder
+            place.mkdir(parents=True, exist_ok=True)
+            pq.write_table(TABLE.select(["x"]), place / "a.parquet")
+    with pytest.raises(UsageError, match="no such folder, some in column=value folders of at"):
+        compare(tmp_path / "left", tmp_path / "right")
+
+
+@pytest.mark.parametrize("names", [("at", "_at"), ("x", "at"), ("X", "at")])
+def test_what_a_folder_says_goes_before_what_its_files_hold(names: tuple[str, str], tmp_path: Path) -> None:
+    for side, value in (("left", "1"), ("right", "2"), ("again", "2")):
+        place = tmp_path / side / f"{names[0]}={value}" / f"{names[1]}={value}"
+        place.mkdir(parents=True)
+        pq.write_table(TABLE.select(["x"]), place / "a.parquet")
+    assert not compare(tmp_path / "left", tmp_path / "right").same
+    assert compare(tmp_path / "again", tmp_path / "right").same
+
+
+def test_columns_that_may_hold_null_on_one_side_only_are_noted_and_no_difference(tmp_path: Path) -> None:
+    for name, nullable in (("left", False), ("right", True)):
+        fields = [pa.field("a", pa.int64(), nullable=nullable), pa.field("b", pa.list_(pa.int64()), nullable=nullable)]
+        table = pa.table({"a": [1], "b": [[1]], "c": ["c"]}, schema=pa.schema([*fields, pa.field("c", pa.string())]))
+        pq.write_table(table, tmp_path / f"{name}.parquet")
+    found = compare(tmp_path / "left.parquet", tmp_path / "right.parquet")
+    assert (found.verdict, found.notes) == (Verdict.SAME, ("by its schema the left holds no NULL in a, b",))
 
 
 def test_a_place_without_data_is_missing_on_whichever_side(tmp_path: Path) -> None:

@@ -113,8 +113,22 @@ def test_nested_types_that_hold_the_same_values_are_no_difference(left: Any, rig
         (pa.array([0], pa.timestamp("us", "UTC")), pa.array([1], pa.timestamp("us", "UTC")), Verdict.DIFFERENT),
         (pa.array([0], pa.timestamp("us", "UTC")), pa.array([0], pa.timestamp("us")), Verdict.DIFFERENT),
         (pa.array([1500], pa.timestamp("ns")), pa.array([1], pa.timestamp("us")), Verdict.DIFFERENT),
+        (pa.array([1000], pa.timestamp("ns", "UTC")), pa.array([1], pa.timestamp("us", "UTC")), Verdict.SAME),
+        (pa.array([1500], pa.timestamp("ns", "UTC")), pa.array([1], pa.timestamp("us", "UTC")), Verdict.DIFFERENT),
+        (
+            pa.array([-(10**17)], pa.timestamp("us", "UTC")),
+            pa.array([None], pa.timestamp("ns", "UTC")),
+            Verdict.DIFFERENT,
+        ),
         # nanoseconds do not reach the year 1000: what cannot be cast is not taken as NULL
-        (pa.array([-(10**17)], pa.timestamp("us")), pa.array([None], pa.timestamp("ns")), Verdict.DIFFERENT),
+        *(
+            (
+                pa.array([-(10**17)], pa.timestamp("us", zone)),
+                pa.array([None], pa.timestamp("ns", zone)),
+                Verdict.DIFFERENT,
+            )
+            for zone in (None, "UTC")
+        ),
         (pa.array([5000], pa.time64("ns")), pa.array([5], pa.time64("us")), Verdict.SAME),
         (pa.array([2**64 - 1], pa.uint64()), pa.array([-1], pa.int64()), Verdict.DIFFERENT),
         (pa.array([b"\x00\xff"]), pa.array([b"\x00\xff"], pa.binary(2)), Verdict.SAME),
@@ -149,6 +163,8 @@ def test_types_that_cannot_be_compared_exactly_are_refused(tmp_path: Path) -> No
         long,
         written(tmp_path / "long.parquet", long),
         column([1.5], pa.float16()),
+        column([1], pa.duration("ns")),
+        pl.DataFrame({"a": [[1]]}, schema={"a": pl.List(pl.Duration("ns"))}),
         pl.DataFrame({"a": [object()]}),
     ):
         with pytest.raises(UsageError) as raised:

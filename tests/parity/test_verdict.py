@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from parity.landing import look
+from parity.run import expected_empty
 from parity.verdict import TableVerdict, Verdict, exit_code, failed, in_order, missing, overall
 from stedi.errors import UsageError
 
@@ -60,3 +64,18 @@ def test_the_worst_verdict_decides_and_nothing_at_all_is_no_pass() -> None:
     assert (overall([different, gone]), exit_code([different, gone])) == (Verdict.MISSING, 1)
     assert (overall([gone, broken, same]), exit_code([gone, broken, same])) == (Verdict.FAILED, 2)
     assert (overall([]), exit_code([])) == (Verdict.MISSING, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "empty"),
+    [
+        ('{"customer_trusted": 0, "accelerometer_trusted": 5}', {"customer_trusted"}),
+        ('{"customer_trusted": false, "accelerometer_trusted": "0", "customers_curated": null}', set()),
+        ("[0]", set()),
+        ("[" * 100_000, set()),
+        ("{", set()),
+    ],
+)
+def test_a_table_may_be_empty_only_where_its_expected_rows_are_none(said: str, empty: set[str], landing: Path) -> None:
+    (landing / "expected.json").write_text(said, encoding="utf-8")
+    assert expected_empty(look(str(landing))) == empty

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,10 +13,11 @@ from parity_runtime.content import Content
 from parity_runtime.doors import DataFrameReader, DataFrameWriter, DynamicFrameReader, DynamicFrameWriter
 from parity_runtime.notes import note
 from parity_runtime.purge import purge
-from parity_runtime.reading import flag, read
+from parity_runtime.reading import flag, partition_keys, read
 from parity_runtime.settings import current
 from parity_runtime.unsupported import unsupported
 from pyspark import SparkContext
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession, SQLContext
 from pyspark.sql import functions as F
 from pyspark.sql import types as spark
@@ -116,7 +117,9 @@ class GlueContext(SQLContext):
         _say_ignored(additional_options or {})
         names = "lower" if current().catalog_names == "lower" else "as written"
         content = read(self.spark_session, [table.location], table.format, {}, recurse=True, names=names)
-        return DynamicFrame(_pushed_down(content, push_down_predicate), self, transformation_ctx or name)
+        return DynamicFrame(
+            _pushed_down(content, push_down_predicate, [table.location]), self, transformation_ctx or name
+        )
 
     def create_data_frame_from_catalog(
         self, database: str | None = None, table_name: str | None = None, *arguments: Any, **kwargs: Any
@@ -149,7 +152,7 @@ class GlueContext(SQLContext):
         listed = [paths] if isinstance(paths, str) else list(paths)
         recurse = flag(options.get("recurse"))
         content = read(self.spark_session, listed, format, format_options or {}, recurse=recurse)
-        return DynamicFrame(_pushed_down(content, push_down_predicate), self, transformation_ctx)
+        return DynamicFrame(_pushed_down(content, push_down_predicate, listed), self, transformation_ctx)
 
     def create_data_frame_from_options(self, connection_type: str, *arguments: Any, **kwargs: Any) -> DataFrame:
         """Return files as a DataFrame."""
@@ -397,10 +400,17 @@ def _say_ignored(options: Mapping[str, Any]) -> None:
             note("ignored", f"connection option {name}")
 
 
-def _pushed_down(content: Content, predicate: str) -> Content:
-    """Keep the records whose partitions fulfil a predicate."""
-    if not predicate.strip():
+def _pushed_down(content: Content, predicate: str, paths: Sequence[str]) -> Content:
+    """Keep the records whose partitions fulfil a predicate; ValueError where it asks for anything else, as in Glue."""
+    if not predicate.strip() or not content.fields:
         return content
-    named = content.df.select("*", *(F.col(field.column).alias(field.name) for field in content.fields))
-    kept = named.where(predicate).select(*content.df.columns)
+    keys = partition_keys(content.df.sparkSession, paths)
+    fields = [F.col(field.column).alias(field.name) for field in content.fields if field.name.lower() in keys]
+    try:
+        content.df.select(*fields).where(predicate)
+    except AnalysisException as error:
+        has = f"those are {', '.join(sorted(keys))}" if keys else "there is none"
+        said = f"cannot be resolved against the partition columns, {has}; filter the frame"
+        raise ValueError(f"push_down_predicate={predicate!r}: {said}") from error
+    kept = content.df.select("*", *fields).where(predicate).select(*content.df.columns)
     return content.map_df(lambda _: kept)

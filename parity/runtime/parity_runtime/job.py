@@ -223,6 +223,7 @@ def _clear(jvm: Any, session: Any, java_context: Any) -> None:
     hadoop.clear()
     hadoop.addResource(jvm.java.lang.System.getProperties().get(_ORIGINAL))
     java_context.setLogLevel("WARN")
+    jvm.java.util.TimeZone.setDefault(jvm.java.util.TimeZone.getTimeZone("UTC"))
     _forget_tables(session)
     session.sharedState().globalTempViewManager().clear()
 

@@ -18,7 +18,7 @@ from parity_runtime.settings import current
 from parity_runtime.types import CHOICE_ORDER, spark_type
 from parity_runtime.unsupported import unsupported
 
-__all__ = ["UnreadableInputError", "existing", "files_below", "flag", "holds_files", "read"]
+__all__ = ["UnreadableInputError", "existing", "files_below", "flag", "holds_files", "partition_keys", "read"]
 
 # Hadoop's mounted file systems list what is below their root, and fail when that is then asked for its owner
 _BUCKET = re.compile(r"(\w+://[^/]+)/*")
@@ -148,6 +148,23 @@ def _partitioned(session: SparkSession, paths: Sequence[str]) -> bool:
                     if inner.isDirectory() and "=" in name and not name.startswith(("_", ".")):
                         return True
     return False
+
+
+def partition_keys(session: SparkSession, paths: Sequence[str]) -> set[str]:
+    """Return the keys, in lower case, of the folders named `key=value` below some paths."""
+    jvm = session._jvm
+    assert jvm is not None
+    configuration = session._jsparkSession.sessionState().newHadoopConf()
+    found: set[str] = set()
+    for path in paths:
+        hadoop = jvm.org.apache.hadoop.fs.Path(path)
+        system = hadoop.getFileSystem(configuration)
+        for status in system.globStatus(hadoop) or ():
+            above = len(status.getPath().toString())
+            for file in files_below(system, status):
+                folders = file.getPath().toString()[above:].split("/")[:-1]
+                found |= {folder.partition("=")[0].lower() for folder in folders if "=" in folder}
+    return found
 
 
 def _other(

@@ -103,6 +103,21 @@ def test_folders_named_after_keys_are_fields(put: Put, printed: Printed) -> None
     ]
 
 
+def test_a_predicate_is_pushed_down_to_partitions_and_to_nothing_else(put: Put, printed: Printed, job: Job) -> None:
+    """Glue cannot resolve any other column; a frame that came back filtered would hide that the job fails there."""
+    put(f"{IN}Day=1/", [{"a": 1}])
+    put(f"{IN}Day=2/", [{"a": 2}])
+    asked = 'glueContext.create_dynamic_frame.from_options("s3", {"paths": ["s3://test-lakehouse/in/"]}, "json",'
+    body = f"""
+    ways = [f"{{asked}} push_down_predicate={{how!r}})" for asked in [{asked!r}] for how in ("day = '2'", "day > '1' and 1=1", "")]
+    show([values(eval(way), "a") for way in ways])
+    """
+    assert printed(_body(body)) == [[2], [2], [1, 2]]
+    result = job(_body(f'{asked} push_down_predicate="a = 1")'))
+    assert result.error is not None
+    assert (result.error.type, "the partition columns, those are day" in result.error.message) == ("ValueError", True)
+
+
 def test_names_that_differ_in_case_are_two_fields(put: Put, printed: Printed, rows: Callable[[str], Any]) -> None:
     put(IN, [{"Email": "E", "email": "e", "a.b": 1, "`": 2}])
     body = """

@@ -24,6 +24,8 @@ def test_jobs_share_one_jvm_and_nothing_else(job: Job, printed: Callable[..., An
     spark.range(3).cache().count()
     spark.conf.set("spark.sql.shuffle.partitions", "77")
     sc._jsc.hadoopConfiguration().set("left.behind", "yes")
+    zones = sc._jvm.java.util.TimeZone
+    zones.setDefault(zones.getTimeZone("Asia/Tokyo"))
     builtins.left_behind = sys.modules["left_behind"] = os.environ["LEFT_BEHIND"] = "yes"
     os.chdir("/")
     print("=>", sc._jvm.java.lang.ProcessHandle.current().pid())
@@ -38,6 +40,7 @@ def test_jobs_share_one_jvm_and_nothing_else(job: Job, printed: Callable[..., An
         "databases": [d.name for d in spark.catalog.listDatabases()],
         "cached": sc._jsc.getPersistentRDDs().size(),
         "partitions": spark.conf.get("spark.sql.shuffle.partitions"),
+        "zone": sc._jvm.java.util.TimeZone.getDefault().getID(),
         "hadoop": sc._jsc.hadoopConfiguration().get("left.behind"),
         "python": [hasattr(builtins, "left_behind"), "left_behind" in sys.modules, "LEFT_BEHIND" in os.environ],
         "folder": os.getcwd() == "/",
@@ -50,6 +53,7 @@ def test_jobs_share_one_jvm_and_nothing_else(job: Job, printed: Callable[..., An
         "databases": ["default"],
         "cached": 0,
         "partitions": "4",
+        "zone": "UTC",
         "hadoop": None,
         "python": [False, False, False],
         "folder": False,
