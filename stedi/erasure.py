@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from stedi.errors import EnvironmentFault
-from stedi.publish import ERASING
 from stedi.storage import Entry, Fetched, Options, Storage, faults
 
 __all__ = ["Remade", "WithoutLines", "copy_without", "remake"]
@@ -66,12 +65,12 @@ class WithoutLines:
         return {entry.path: own.get(entry.path) or others[entry.path] for entry in entries}
 
 
-def remake(landing: Storage, files: Mapping[Entry, Collection[int]]) -> list[Remade]:
-    """Make landing files anew without the lines of these numbers, where `Storage.move` can put them in place.
+def remake(landing: Storage, files: Mapping[Entry, Collection[int]], staging: str) -> list[Remade]:
+    """Make landing files anew without the lines of these numbers, in a folder of the landing place.
 
     EnvironmentFault, with nothing changed, where one cannot be replaced.
     """
-    folder = landing.workspace(ERASING)
+    folder = landing.workspace(staging)
     local = landing.fetch(list(files))
     remade = []
     for at, (entry, numbers) in enumerate(files.items()):
@@ -83,7 +82,7 @@ def remake(landing: Storage, files: Mapping[Entry, Collection[int]]) -> list[Rem
                 fix="put the file itself there, and run the command again",
             )
         suffix = "".join(source.suffixes[-2:]) if source.suffix.lower() == ".gz" else source.suffix
-        staged = f"{ERASING}/{at}{suffix.lower()}"
+        staged = f"{staging}/{at}{suffix.lower()}"
         file = folder / f"{at}{suffix.lower()}"
         with faults(f"cannot write to {folder}"):
             copy_without(source, file, numbers)
