@@ -235,6 +235,21 @@ def test_a_manifest_of_before_the_forget_does_not_bring_the_customer_back(people
     assert traces(people.values, lake) == []
 
 
+def test_tombstones_of_before_the_last_forget_are_not_built_with(people: People, lake: Path) -> None:
+    build(lake, people.landing)
+    forget(lake, str(BOB["email"]))
+    old = (lake / TOMBSTONES).read_bytes()
+    forget(lake, EMAIL)
+    add_late(people)
+    newest = (lake / TOMBSTONES).read_bytes()
+    (lake / TOMBSTONES).write_bytes(old)
+    with pytest.raises(EnvironmentFault, match="of before the last forget"):
+        build(lake, people.landing)
+    (lake / TOMBSTONES).write_bytes(newest)
+    build(lake, people.landing)
+    assert traces(people.values, lake) == []
+
+
 def test_a_lake_whose_manifest_was_deleted_forgets_on(people: People, lake: Path) -> None:
     build(lake, people.landing)
     forget(lake, EMAIL)
