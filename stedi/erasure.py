@@ -17,6 +17,7 @@ from typing import IO, Protocol
 
 from stedi.errors import EnvironmentFault
 from stedi.storage import Entry, Fetched, Options, Storage, faults
+from stedi.unpacked import is_zipped, unpacked
 
 __all__ = ["Remade", "WithoutLines", "copy_without", "remake"]
 
@@ -81,7 +82,7 @@ def remake(landing: Storage, files: Mapping[Entry, Collection[int]], staging: st
                 f"{landing.uri}/{entry.path}: is a link, and stedi does not write where links lead",
                 fix="put the file itself there, and run the command again",
             )
-        suffix = "".join(source.suffixes[-2:]) if source.suffix.lower() == ".gz" else source.suffix
+        suffix = "".join(source.suffixes[-2:]) if is_zipped(source) else source.suffix
         staged = f"{staging}/{at}{suffix.lower()}"
         file = folder / f"{at}{suffix.lower()}"
         with faults(f"cannot write to {folder}"):
@@ -93,9 +94,9 @@ def remake(landing: Storage, files: Mapping[Entry, Collection[int]], staging: st
 
 def copy_without(source: Path, target: Path, numbers: Collection[int]) -> None:
     """Copy a file without the lines of these numbers, counted from 1; one that ends in .gz is packed again."""
-    zipped = source.suffix.lower() == ".gz"
+    zipped = is_zipped(source)
     with (
-        gzip.open(source) if zipped else source.open("rb") as old,
+        unpacked(source, zipped=zipped) as old,
         open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
     ):
         if zipped:

@@ -195,6 +195,10 @@ class _Work:
                 files,
                 email=email,
                 tables=run.tables(),
+                published={
+                    *(file.path for files in self.published.files().values() for file in files),
+                    *(final for _, final in run.moves),
+                },
                 after=run.landing,
             )
             if not dry_run and confirm(self.found):

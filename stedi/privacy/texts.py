@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import codecs
-import gzip
 import os
 import struct
-import zlib
 from collections.abc import Iterator
-from io import BufferedIOBase
 from pathlib import Path
 
-from stedi.errors import EnvironmentFault
 from stedi.escapes import decoded
+from stedi.unpacked import unpacked
 
 __all__ = ["footer", "is_parquet", "texts_of"]
 
@@ -28,10 +25,10 @@ _TAIL = 4 + len(_MAGIC)  # of a Parquet file: the length of its footer, and what
 def texts_of(file: Path) -> Iterator[str]:
     """Yield a file's text in pieces that end with a line, unpacked where it is gzip; other bytes stand as they are."""
     with file.open("rb") as raw:
-        packed = raw.read(2) == b"\x1f\x8b"
+        zipped = raw.read(2) == b"\x1f\x8b"
     before = encoding = ""
-    with gzip.open(file) if packed else file.open("rb") as stream:
-        while piece := _piece(stream, file):
+    with unpacked(file, zipped=zipped) as stream:
+        while piece := stream.read(_PIECE) + stream.readline(_LONGEST_LINE):
             if not encoding:
                 encoding = "utf-16" if piece.startswith(_MARKS) else "utf-8"
                 decode = codecs.getincrementaldecoder(encoding)(errors="replace").decode
@@ -41,16 +38,6 @@ def texts_of(file: Path) -> Iterator[str]:
             before = "" if text.endswith("\n") else text[-_OVERLAP:]
             if encoding == "utf-8" and piece.count(0) * _ZEROS > len(piece):
                 yield decoded(piece)  # UTF-16 without a mark
-
-
-def _piece(stream: BufferedIOBase, file: Path) -> bytes:
-    try:
-        return stream.read(_PIECE) + stream.readline(_LONGEST_LINE)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise EnvironmentFault(
-            f"{file}: is damaged or cut off, it cannot be unpacked to its end, so what it holds is not known",
-            fix="put a whole file in its place, or move it away",
-        ) from error
 
 
 def is_parquet(file: Path) -> bool:
