@@ -111,6 +111,16 @@ class Engine:
         with explained(what):
             return self.connection.execute(sql, parameters).fetchall()
 
+    def stream(
+        self, what: str, sql: str, parameters: Mapping[str, object] | None = None, *, at_once: int = 10_000
+    ) -> Iterator[tuple[Any, ...]]:
+        """Yield the rows of one statement, some at once; errors are those of `run`."""
+        with explained(what):
+            cursor = self.connection.cursor()
+            cursor.execute(sql, parameters)
+            while rows := cursor.fetchmany(at_once):
+                yield from rows
+
     @contextlib.contextmanager
     def joins_as_written(self) -> Iterator[None]:
         """Have joins build their hash tables on the right side of the SQL, not on what DuckDB takes for smaller.

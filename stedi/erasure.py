@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import IO, Protocol
 
 from stedi.errors import EnvironmentFault
-from stedi.publish import ERASING
 from stedi.storage import Entry, Fetched, Options, Storage, faults
+from stedi.unpacked import is_zipped, unpacked
 
 __all__ = ["Remade", "WithoutLines", "copy_without", "remake"]
 
@@ -66,12 +66,12 @@ class WithoutLines:
         return {entry.path: own.get(entry.path) or others[entry.path] for entry in entries}
 
 
-def remake(landing: Storage, files: Mapping[Entry, Collection[int]]) -> list[Remade]:
-    """Make landing files anew without the lines of these numbers, where `Storage.move` can put them in place.
+def remake(landing: Storage, files: Mapping[Entry, Collection[int]], staging: str) -> list[Remade]:
+    """Make landing files anew without the lines of these numbers, in a folder of the landing place.
 
     EnvironmentFault, with nothing changed, where one cannot be replaced.
     """
-    folder = landing.workspace(ERASING)
+    folder = landing.workspace(staging)
     local = landing.fetch(list(files))
     remade = []
     for at, (entry, numbers) in enumerate(files.items()):
@@ -82,8 +82,8 @@ def remake(landing: Storage, files: Mapping[Entry, Collection[int]]) -> list[Rem
                 f"{landing.uri}/{entry.path}: is a link, and stedi does not write where links lead",
                 fix="put the file itself there, and run the command again",
             )
-        suffix = "".join(source.suffixes[-2:]) if source.suffix.lower() == ".gz" else source.suffix
-        staged = f"{ERASING}/{at}{suffix.lower()}"
+        suffix = "".join(source.suffixes[-2:]) if is_zipped(source) else source.suffix
+        staged = f"{staging}/{at}{suffix.lower()}"
         file = folder / f"{at}{suffix.lower()}"
         with faults(f"cannot write to {folder}"):
             copy_without(source, file, numbers)
@@ -94,9 +94,9 @@ def remake(landing: Storage, files: Mapping[Entry, Collection[int]]) -> list[Rem
 
 def copy_without(source: Path, target: Path, numbers: Collection[int]) -> None:
     """Copy a file without the lines of these numbers, counted from 1; one that ends in .gz is packed again."""
-    zipped = source.suffix.lower() == ".gz"
+    zipped = is_zipped(source)
     with (
-        gzip.open(source) if zipped else source.open("rb") as old,
+        unpacked(source, zipped=zipped) as old,
         open(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as out,
     ):
         if zipped:

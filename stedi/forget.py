@@ -24,7 +24,7 @@ from stedi.manifest import JOURNAL, THE_SAMPLE, FeedRecord, Manifest
 from stedi.mentions import Mentions
 from stedi.parameters import Parameters, is_random
 from stedi.person import Person, find_person, stands_in
-from stedi.publish import ERASING, LOCK, STAGING, Erasure, recover
+from stedi.publish import LOCK, STAGING, Erasure, recover
 from stedi.remains import remains_of
 from stedi.run import Progress, Run, silent
 from stedi.storage import Entry, Options, Storage, open_storage, this_process
@@ -168,6 +168,7 @@ class _Work:
     found: Forgetting
     listings: dict[str, Listing] = field(default_factory=dict)
     manifest: Manifest | None = None
+    erasure: Erasure | None = None
 
     def forget(self, email: str | None, *, in_advance: bool, dry_run: bool, confirm: Confirm) -> None:
         """Do it, or find that there is nothing to do."""
@@ -183,8 +184,9 @@ class _Work:
             return
         self._step(1)
         # the mark first, so that nothing stays in another place that nobody knows of
-        Erasure(self.landing, ()).begin(self.lake)
-        remade = remake(self.landing, files) if files else []
+        self.erasure = Erasure(self.landing, ())
+        self.erasure.begin(self.lake)
+        remade = remake(self.landing, files, self.erasure.folder) if files else []
         self.found.lines = {entry.path: len(numbers) for entry, numbers in files.items()}
         run = self._run(new, remade)
         with run.resources:
@@ -198,19 +200,23 @@ class _Work:
                 files,
                 email=email,
                 rows={name: now for name, (_, now) in self.found.tables.items()},
+                published={
+                    *(file.path for files in self.published.files().values() for file in files),
+                    *(final for _, final in run.moves),
+                },
                 after=run.landing,
             )
             if not dry_run and confirm(self.found):
                 self._step(3)
-                self._publish(run, new, remade)
+                self._publish(run, new, self.erasure, remade)
 
-    def _publish(self, run: Run, new: Tombstones, remade: Sequence[Remade]) -> None:
+    def _publish(self, run: Run, new: Tombstones, begun: Erasure, remade: Sequence[Remade]) -> None:
         self.landing.stage([made.staged for made in remade])
         check_unchanged(self.landing, self.listings.values())
-        erasure = Erasure(
-            self.landing,
-            [(made.staged, made.old.path, made.old.version) for made in remade],
-            {KEY: new.key.encode(), TOMBSTONES: new.dump()},
+        erasure = replace(
+            begun,
+            moves=[(made.staged, made.old.path, made.old.version) for made in remade],
+            writes={KEY: new.key.encode(), TOMBSTONES: new.dump()},
         )
         put_in_place(run, erasure)
         self.manifest = run.manifest
@@ -323,5 +329,6 @@ class _Work:
             with contextlib.suppress(EnvironmentFault):
                 if self.lake.stat(JOURNAL) is None:
                     with contextlib.suppress(EnvironmentFault):
-                        self.landing.clear(ERASING)
+                        if self.erasure is not None:
+                            self.landing.clear(self.erasure.folder)
                     self.lake.clear(STAGING)

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
 _PART_BYTES = 1 << 20
 """Bytes of small files that are proven together: a statement for each of 100,000 files takes minutes."""
 
-__all__ = ["Landed", "land", "land_and_load", "open_lines", "open_rows", "quarantine_query"]
+QUARANTINED = {"file": "VARCHAR", "line": "BIGINT", "reason": "VARCHAR", "raw": "BLOB"}
+"""The columns of a quarantine."""
+
+__all__ = ["QUARANTINED", "Landed", "land", "land_and_load", "open_lines", "open_rows", "quarantine_query"]
 
 
 @dataclass(slots=True)

@@ -6,11 +6,20 @@ import re
 
 from stedi.contracts import TABLES
 
-__all__ = ["mask", "mask_emails", "mask_key", "mask_path", "mask_rows", "scrub"]
+__all__ = ["email_pattern", "mask", "mask_emails", "mask_key", "mask_path", "mask_rows", "scrub"]
 
-# both begin where a word does: from within it, a word of a million letters would be looked through as often
-_EMAIL = re.compile(r"(?<![^\s\"'<>(),;:])[^\s\"'<>(),;:]+@[^\s\"'<>(),;:]+")
-_PATH_EMAIL = re.compile(r"(?<![^\s\"'<>(),;:/\\=])[^\s\"'<>(),;:/\\=]+(?:@|%(?:25)*40)[^\s\"'<>(),;:/\\=]+")
+
+def email_pattern(borders: str = "", at: str = "@") -> re.Pattern[str]:
+    """Return the expression of what looks like an email: of a word between blanks, quotes, brackets and more borders.
+
+    It begins where a word does: from within it, a word of a million letters would be looked through as often.
+    """
+    letter = rf"[^\s\"'<>(),;:{borders}]"
+    return re.compile(rf"(?<!{letter}){letter}+{at}{letter}+")
+
+
+_EMAIL = email_pattern()
+_PATH_EMAIL = email_pattern(borders=r"/\\=", at="(?:@|%(?:25)*40)")
 _NAME = re.compile(r"(?=.{1,40}$)[a-z]+(?:[A-Z][a-z]+|_[a-z]+)*[0-9]{0,2}")
 _COLUMNS = {column.name.lower() for table in TABLES.values() for column in table.columns}
 # from the first quote to the last: a value may hold quotes and line feeds itself; the one in "can't" is none

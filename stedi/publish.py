@@ -11,6 +11,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import re
+import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,10 +44,16 @@ LOCK = "_stedi/lock"
 STAGING = "_stedi/staging"
 
 ERASING = ".stedi-erasing"
-"""Where landing files stand that are to replace others: beside the feeds, since landing may be in another place."""
+"""Where landing files stand that are to replace others: beside the feeds, since landing may be in another place.
+
+Each forget has a folder of its own, whose name begins so: the lock is the lake's, and another lake of the same landing
+data may be forgetting somebody just now.
+"""
+
+_ERASING = re.compile(rf"{re.escape(ERASING)}-[0-9a-f]{{16}}")
 
 _MARK = f"{STAGING}/erasing.json"
-"""Says, from before a forget writes there, which landing place it is that has such files."""
+"""Says, from before a forget writes there, which landing place has such files, and in which folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +62,18 @@ class Erasure:
 
     `moves` are staged path, final path, and the version of the file that is replaced: one that has changed since is
     left, for there may be lines of others in it, and the tombstones keep its lines out. `writes` holds small files.
-    `purged` is told what became of old versions.
+    `folder` is where all that is staged is. `purged` is told what became of old versions.
     """
 
     landing: Storage
     moves: Sequence[tuple[str, str, str]]
     writes: Mapping[str, bytes] = field(default_factory=dict)
+    folder: str = field(default_factory=lambda: f"{ERASING}-{secrets.token_hex(8)}")
     purged: list[Purged] = field(default_factory=list)
 
     def begin(self, lake: Storage) -> None:
         """Say in the lake where landing files are being made anew, so that a stop leaves none of them there."""
-        lake.write(_MARK, json.dumps(_name(lake, self.landing)).encode())
+        lake.write(_MARK, json.dumps([_name(lake, self.landing), self.folder]).encode())
 
 
 def staged_record(file: Path, target: str) -> FileRecord:
@@ -193,7 +202,8 @@ class Steps:
     def dump(self, lake: Storage) -> dict[str, Any]:
         steps: dict[str, Any] = {"moves": self.moves, "deletes": self.deletes}
         if self.erasure:
-            steps["erasure"] = {"landing": _name(lake, self.erasure.landing), "moves": self.erasure.moves}
+            erasure = {"landing": _name(lake, self.erasure.landing), "folder": self.erasure.folder}
+            steps["erasure"] = erasure | {"moves": self.erasure.moves}
         return steps
 
 
@@ -210,11 +220,14 @@ def _parse(raw: dict[str, Any], lake: Storage) -> Steps:
     if "erasure" not in raw:
         return Steps(moves, deletes)
     erased = [(staged, final, version) for staged, final, version in raw["erasure"]["moves"]]
+    folder = raw["erasure"]["folder"]
+    if not _ERASING.fullmatch(folder):
+        raise ValueError("a folder that no forget makes")
     for staged, final, _ in erased:
         landed = any(final.startswith(feed.prefix) for feed in FEEDS)
-        if not staged.startswith(f"{ERASING}/") or ".." in staged or not landed or "/../" in final:
+        if not staged.startswith(f"{folder}/") or ".." in staged or not landed or "/../" in final:
             raise ValueError("a move that no forget makes")
-    return Steps(moves, deletes, Erasure(_place(lake, raw["erasure"]["landing"]), erased))
+    return Steps(moves, deletes, Erasure(_place(lake, raw["erasure"]["landing"]), erased, folder=folder))
 
 
 def _begin(lake: Storage, steps: Steps) -> None:
@@ -254,7 +267,7 @@ def _roll_forward(storage: Storage, steps: Steps) -> None:
         storage.delete(path)
     if erasure:
         with contextlib.suppress(EnvironmentFault):  # what is there holds nothing of the customer
-            erasure.landing.clear(ERASING)
+            erasure.landing.clear(erasure.folder)
         _forget_copies(storage, erasure)
     storage.delete(JOURNAL)
     storage.clear(STAGING)
@@ -265,7 +278,7 @@ def _forget_copies(lake: Storage, erasure: Erasure) -> None:
     for place in (lake, erasure.landing):
         place.clear_fetched()
     made = sorted({table.prefix for table in TABLES.values() if table.zone != "landing"})
-    erased = [*(final for _, final, _ in erasure.moves), f"{ERASING}/"]
+    erased = [*(final for _, final, _ in erasure.moves), f"{erasure.folder}/"]
     erasure.purged.append(erasure.landing.purge(erased, beside=[feed.prefix for feed in FEEDS]))
     erasure.purged.append(lake.purge([*made, "_quarantine/", f"{STAGING}/"]))
 
@@ -274,8 +287,10 @@ def _clear_erasing(lake: Storage) -> None:
     """Remove the landing files that a forget, stopped before it was decided, had made."""
     mark = lake.read(_MARK)
     if mark is not None:
-        with contextlib.suppress(EnvironmentFault, ValueError):
-            _place(lake, json.loads(mark)).clear(ERASING)
+        with contextlib.suppress(EnvironmentFault, ValueError, TypeError):
+            place, folder = json.loads(mark)
+            if _ERASING.fullmatch(folder):
+                _place(lake, place).clear(folder)
 
 
 def _staged(path: str) -> str:

@@ -6,35 +6,35 @@ What is said of a file is its path, without an email that may be in it.
 from __future__ import annotations
 
 import contextlib
-import gzip
 import json
 import os
 import re
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from stedi.contracts import TABLES
 from stedi.escapes import readings
-from stedi.listing import Listing
+from stedi.listing import Listing, named
+from stedi.manifest import MANIFEST
 from stedi.masking import mask_path
 from stedi.mentions import phrase
-from stedi.storage import Entry, LandingPlace, Storage
-from stedi.tombstones import normal
+from stedi.publish import ERASING, LOCK, STAGING
+from stedi.storage import Entry, LandingPlace, Storage, faults
+from stedi.tombstones import KEY, TOMBSTONES, normal
+from stedi.unpacked import is_zipped, unpacked
 
 __all__ = ["remains_of"]
 
 _BLOCK = 1 << 20
+
+_ROWS = 10_000
 
 _LARGEST = 100 << 20
 """Bytes of a file that is looked into; what is larger is nobody's note of a customer."""
 
 _NAMED = 10
 """Private folders that are named, the oldest first."""
-
-_KNOWN = ("_stedi/", "_quarantine/", *(table.prefix for table in TABLES.values()))
-"""Where a lake holds what stedi writes, and its landing data if they are in it."""
 
 
 def remains_of(
@@ -45,22 +45,27 @@ def remains_of(
     *,
     email: str | None,
     rows: Mapping[str, int],
+    published: Collection[str],
     after: LandingPlace,
 ) -> list[str]:
     """Return what whoever erases a customer has to look after by hand.
 
-    `rows` of the tables, and landing `after`, are as they will be.
+    `rows` of the tables, and landing `after`, are as they will be; `published` are the files of the lake that are made
+    anew or deleted.
     """
     listings = list(listings)
     notes = []
     if email is not None:
         # the truth about made-up data, which `stedi sample` writes beside them, is of people too
-        beside = [landing.stat(path) for path in ("truth.json", *(path for each in listings for path in each.left))]
-        within = [entry for entry in lake.list("") if not entry.path.startswith(_KNOWN) and entry not in beside]
+        beside = ["truth.json", *(path for each in listings for path in each.left)]
+        known = {MANIFEST, KEY, TOMBSTONES, LOCK, *published}
+        if lake.uri == landing.uri:
+            known |= {*beside, *(entry.path for each in listings for entry in each.files)}
+        within = [e for e in lake.list("") if e.path not in known and not e.path.startswith((f"{STAGING}/", ERASING))]
         notes = [
             *_named(landing, listings, email),
             *_in_lines(after, listings, email),
-            *_in_others(landing, filter(None, beside), email),
+            *_in_others(landing, filter(None, map(landing.stat, beside)), email),
             *_in_others(lake, within, email),
         ]
     linked = [path for path, file in landing.fetch(list(files)).items() if file.stat().st_nlink > 1]
@@ -76,8 +81,8 @@ def remains_of(
 def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
     paths = [path for listing in listings for path in (*(f.path for f in listing.files), *listing.left)]
     # as a part of another one too: what stands around it in a name, as in `of_ann@example.com.json`, says nothing
-    named = [path for path in paths if normal(email) in normal(path)]
-    return [f"{_shown(landing, named)}: has the email in its name; rename it"] if named else []
+    found = [path for path in paths if normal(email) in normal(path)]
+    return [f"{_shown(landing, found)}: has the email in its name; rename it"] if found else []
 
 
 def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> list[str]:
@@ -95,7 +100,7 @@ def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> l
 
 def _lines_with(file: Path, wanted: re.Pattern[str], sign: bytes) -> int:
     lines = 0
-    with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as stream:
+    with faults(f"cannot read {file}"), unpacked(file, zipped=is_zipped(file)) as stream:
         while block := stream.read(_BLOCK) + stream.readline(_BLOCK):
             # most have none of it, and this is the fastest way to know
             if sign in block.lower() or not sign.isascii():
@@ -105,25 +110,35 @@ def _lines_with(file: Path, wanted: re.Pattern[str], sign: bytes) -> int:
 
 
 def _in_others(place: Storage, entries: Iterable[Entry], email: str) -> list[str]:
-    """Look into files that builds leave alone, as they are; what is packed or encoded there is not found."""
+    """Look into files that builds leave alone; what is packed there, but as Parquet, is not found."""
     found = [
         entry.path for entry in entries if entry.size <= _LARGEST and _holds(place.fetch([entry])[entry.path], email)
     ]
-    return [f"{_shown(place, found)}: is no file of stedi's, and holds the email; look after it"] if found else []
+    what = "is no file of stedi's, and holds the email; look after it"
+    return named([f"{_shown(place, [path])}: {what}" for path in found])
 
 
 def _holds(file: Path, email: str) -> bool:
     wanted = phrase([email])
-    if not file.is_file():
-        return False
-    with file.open("rb") as stream:
+    return file.is_file() and any(
+        wanted.search(normal(reading)) for text in _texts(file, 2 * len(email)) for reading in (text, *readings(text))
+    )
+
+
+def _texts(file: Path, overlap: int) -> Iterator[str]:
+    """Yield what a file says: the rows of Parquet, where it can be read, and the bytes in pieces that overlap."""
+    import pyarrow as pa  # type: ignore[import-untyped]
+    import pyarrow.parquet as pq  # type: ignore[import-untyped]
+
+    with contextlib.suppress(pa.ArrowException), pq.ParquetFile(file) as parquet:
+        for batch in parquet.iter_batches(_ROWS):
+            yield "\n".join(str(value) for column in batch.columns for value in column.to_pylist())
+    with faults(f"cannot read {file}"), file.open("rb") as stream:
         rest = ""
         while block := stream.read(_BLOCK):
             text = rest + block.decode(errors="replace")
-            if wanted.search(normal(text)):
-                return True
-            rest = text[-2 * len(email) :]
-    return False
+            yield text
+            rest = text[-overlap:]
 
 
 def _shown(landing: LandingPlace, paths: list[str]) -> str:

@@ -5,21 +5,18 @@ The slow path, for files that are not proven clean. It streams, so a file of any
 
 from __future__ import annotations
 
-import gzip
 import json
 import re
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from io import BufferedIOBase
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from stedi import rule
 from stedi.contracts import Column, Table
-from stedi.errors import EnvironmentFault
 from stedi.storage import faults
+from stedi.unpacked import is_zipped, unpacked
 
 if TYPE_CHECKING:
     from stedi.mentions import Mentions
@@ -138,29 +135,19 @@ def sieve(
     return found
 
 
-def _open(file: Path) -> BufferedIOBase:
-    return gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb")
-
-
 def _lines(file: Path) -> Iterator[tuple[bytes, bool]]:
     """Yield the lines of a file without their line feed, and whether one was cut because it is endless."""
     bound = _LONGEST + 64 * 1024  # room for a byte order mark and some blanks around a line that is long enough
-    with faults(f"cannot read {file}"), _open(file) as stream:
-        try:
-            while piece := stream.readline(bound):
-                line, cut = piece, False
-                while len(piece) == bound and not piece.endswith(b"\n"):
-                    piece = stream.readline(bound)
-                    if not line.strip(_TRIM):
-                        line = piece
-                    elif piece.strip(_TRIM + b"\n"):
-                        cut = True
-                yield line.removesuffix(b"\n"), cut
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise EnvironmentFault(
-                f"{file}: is damaged or cut off, it cannot be unpacked to its end",
-                fix="land the file again, or move it out of the landing folder",
-            ) from error
+    with faults(f"cannot read {file}"), unpacked(file, zipped=is_zipped(file)) as stream:
+        while piece := stream.readline(bound):
+            line, cut = piece, False
+            while len(piece) == bound and not piece.endswith(b"\n"):
+                piece = stream.readline(bound)
+                if not line.strip(_TRIM):
+                    line = piece
+                elif piece.strip(_TRIM + b"\n"):
+                    cut = True
+            yield line.removesuffix(b"\n"), cut
 
 
 def _compile(expression: str) -> re.Pattern[str]:

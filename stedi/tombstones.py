@@ -75,8 +75,20 @@ class Tombstones:
 
     @cached_property
     def digest(self) -> str:
-        """What stands for them where something was made without the forgotten; "" where nobody is."""
-        return hashlib.sha256(self.dump()).hexdigest()[:16] if self.all else ""
+        """What stands for them where something was made without the forgotten; "" where nobody is.
+
+        It begins with how many hashes there are, which only grows: fewer are those of before.
+        """
+        return f"{self._size}-{hashlib.sha256(self.dump()).hexdigest()[:16]}" if self.all else ""
+
+    @cached_property
+    def _size(self) -> int:
+        return sum(1 + len(stone.devices) for stone in self.all)
+
+    def are_before(self, digest: str) -> bool:
+        """Return whether these are of before those that a digest stands for: somebody of them is not forgotten here."""
+        size, _, _ = digest.rpartition("-")
+        return self._size < int(size if size.isdecimal() else 0)
 
     @cached_property
     def _customers(self) -> frozenset[str]:
@@ -128,7 +140,8 @@ def load_tombstones(lake: Storage, known: str | None, entries: Iterable[Entry] |
 
     `known` is the digest that the last build had, None where there was none; `entries` are the files below OWN, where
     they have been listed. Whatever the manifest says, tombstones that stand are obeyed: it may be one of before.
-    EnvironmentFault where they, or their key, are lost or damaged: a build then would let a forgotten customer back.
+    EnvironmentFault where they, or their key, are lost, damaged or of before: a build then would let a forgotten
+    customer back.
     """
     there = {entry.path for entry in (lake.list(OWN) if entries is None else entries)}
     data = lake.read(TOMBSTONES) if TOMBSTONES in there else None
@@ -146,6 +159,8 @@ def load_tombstones(lake: Storage, known: str | None, entries: Iterable[Entry] |
         raise _lost(f"{lake.uri}/{TOMBSTONES}: is damaged") from error
     if json.loads(data)["key"] != _hashed(found.key, "key", ""):
         raise _lost(f"{lake.uri}/{KEY}: is not the key that {TOMBSTONES} was made with")
+    if found.are_before(known or ""):
+        raise _lost(f"{lake.uri}/{TOMBSTONES}: is of before the last forget, and does not know all who are forgotten")
     return found
 
 

@@ -2,6 +2,7 @@
 -- The privacy audit. Consent comes from consenting_customers, which shares nothing with the stages. Of training_curated
 -- each pseudonym must have a witness: a consenting customer whose readings since the consent all its rows are. Mostly
 -- these are all the readings of the witness, so counts and sums are compared first, and rows only where these differ.
+-- A reading that more than 100 customers have since their consent does not tell who the witness may be.
 -- Known limits: a withdrawal in a quarantined customer line has no effect (the build says so in a note); of a serial
 -- number that a consenting and a refusing customer claim, the readings come through, as in the published tables.
 with consents as (
@@ -46,33 +47,62 @@ unclear_readings as (
     where t.customerPseudonym in (select u.customerPseudonym from unclear as u)
 ),
 
+explained_readings as (
+    select distinct
+        a.user as email,
+        a.timestamp,
+        hash(a.x, a.y, a.z) as reading
+    from accelerometer_trusted as a
+    inner join consents as k on a.user = k.email
+    semi join unclear_readings as r on a.timestamp = r.timestamp and hash(a.x, a.y, a.z) = r.reading
+    where a.timestamp >= k.since
+),
+
+shared as (
+    select
+        e.timestamp,
+        e.reading
+    from explained_readings as e
+    group by e.timestamp, e.reading
+    having count(*) > 100
+),
+
+telling as (
+    select
+        r.customerPseudonym,
+        r.timestamp,
+        r.reading
+    from unclear_readings as r
+    anti join shared as s on r.timestamp = s.timestamp and r.reading = s.reading
+),
+
+candidates as (
+    select distinct
+        t.customerPseudonym,
+        e.email
+    from telling as t
+    inner join explained_readings as e on t.timestamp = e.timestamp and t.reading = e.reading
+),
+
+explained as (
+    select
+        n.customerPseudonym,
+        n.email,
+        count(*) as readings
+    from candidates as n
+    inner join unclear_readings as r on n.customerPseudonym = r.customerPseudonym
+    inner join explained_readings as e
+        on n.email = e.email and r.timestamp = e.timestamp and r.reading = e.reading
+    group by n.customerPseudonym, n.email
+),
+
 unclear_counts as (
     select
         r.customerPseudonym,
         count(*) as readings
     from unclear_readings as r
+    where r.customerPseudonym in (select t.customerPseudonym from telling as t)
     group by r.customerPseudonym
-),
-
-explained_readings as (
-    select distinct
-        r.customerPseudonym,
-        r.timestamp,
-        r.reading,
-        a.user as email
-    from accelerometer_trusted as a
-    inner join unclear_readings as r on a.timestamp = r.timestamp and hash(a.x, a.y, a.z) = r.reading
-    inner join consents as k on a.user = k.email
-    where a.timestamp >= k.since
-),
-
-explained as (
-    select
-        r.customerPseudonym,
-        r.email,
-        count(*) as readings
-    from explained_readings as r
-    group by r.customerPseudonym, r.email
 )
 
 select 'customer_trusted' as table_name, t.email as key

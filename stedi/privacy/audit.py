@@ -16,11 +16,11 @@ import duckdb
 
 from stedi import __version__
 from stedi.contracts import FEEDS, TABLES
-from stedi.engine import Engine, explained, glob_safe, quoted
+from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
 from stedi.escapes import decoded
 from stedi.lake import Lake
-from stedi.landing import land
+from stedi.landing import QUARANTINED, land
 from stedi.listing import check_unchanged, list_feeds
 from stedi.manifest import Manifest
 from stedi.masking import mask, mask_key
@@ -30,12 +30,12 @@ from stedi.privacy.consents import Consents, read_customers
 from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
 from stedi.privacy.texts import is_parquet
 from stedi.privacy.values import PERSONAL
-from stedi.privacy.work import CHECKED_IN_SQL, Audit, literal
+from stedi.privacy.work import CHECKED_IN_SQL, Audit, literal, see_file, unreadable
 from stedi.relations import Relations
 from stedi.run import IN_MEMORY_SHARE, Progress, silent
 from stedi.stages import STAGES, SqlFile
 from stedi.standing import damage
-from stedi.storage import Entry, Options, open_storage
+from stedi.storage import NOT_A_FILE, Entry, Options, open_storage
 from stedi.tombstones import normal
 
 __all__ = ["audit"]
@@ -79,13 +79,21 @@ def audit(
                 step(work)
         except StediError as error:
             # DuckDB's errors of which nothing better is known
-            files = [file for table in opened.manifest.files().values() for file in table]
-            raise (damage(opened.storage, files) if type(error) is StediError else None) or error from error
+            raise (_damage(work) if type(error) is StediError else None) or error from error
         search_reports(work, reports)
         mask_names(work)
         _check_same(work)
         certificate.finished = datetime.now(UTC).isoformat(timespec="seconds")
     return certificate
+
+
+def _damage(work: Audit) -> EnvironmentFault | None:
+    """Return what is to be said where tables cannot be read: of a damaged file, or of one that no build has written."""
+    storage = work.lake.storage
+    files = [file for table in work.lake.manifest.files().values() for file in table]
+    known = {file.path for file in files}
+    strange = [entry.path for entries in work.tables.values() for entry in entries if entry.path not in known]
+    return damage(storage, files) or (unreadable(f"{storage.uri}/{strange[0]}") if strange else None)
 
 
 def _look(work: Audit) -> None:
@@ -101,6 +109,7 @@ def _look(work: Audit) -> None:
     }
     work.local |= storage.fetch(listed)
     for entry in sorted(listed, key=lambda entry: entry.path):
+        see_file(f"{storage.uri}/{entry.path}", is_file=entry.version != NOT_A_FILE)
         # Athena and Spark read whatever lies below a prefix, however it is called
         holds_rows = entry.path.endswith(".parquet") or is_parquet(work.local[entry.path])
         if holds_rows:
@@ -110,7 +119,8 @@ def _look(work: Audit) -> None:
             work.tables.setdefault(whose[entry], []).append(entry)
         else:
             place = "record" if entry.path.startswith("_stedi/") else "other"
-            place = "quarantine" if entry.path.startswith("_quarantine/") and holds_rows else place
+            if entry.path.startswith("_quarantine/") and holds_rows and _is_quarantine(work, entry.path):
+                place = "quarantine"
             work.others.append((place, entry))
         work.cover(place, entry.path, work.local[entry.path])
 
@@ -125,6 +135,13 @@ def _see_readable(work: Audit, path: str) -> None:
             f"{work.lake.storage.uri}/{path}: is damaged, or no Parquet file",
             fix="move it away; `stedi build --force` makes tables again",
         ) from error
+
+
+def _is_quarantine(work: Audit, path: str) -> bool:
+    """Return whether a Parquet file is a quarantine of this product's making, and not just lies where these do."""
+    source = f"read_parquet({literal(glob_safe(work.local[path]))}, hive_partitioning = false)"
+    found = [(column, kind) for column, kind, *_ in work.engine.run(path, f"describe select * from {source}")]
+    return found == list(QUARANTINED.items())
 
 
 def _land(work: Audit) -> None:
@@ -196,11 +213,9 @@ def _quarantined(work: Audit) -> Iterator[tuple[Entry, str]]:
     for place, entry in work.others:
         if place == "quarantine":
             file = {"file": glob_safe(work.local[entry.path])}
-            cursor = work.engine.connection.cursor()
-            with explained(entry.path):
-                cursor.execute("select raw from read_parquet($file, hive_partitioning = false)", file)
-            while rows := cursor.fetchmany(_AT_ONCE):
-                yield from ((entry, decoded(bytes(raw))) for (raw,) in rows if raw is not None)
+            sql = "select raw from read_parquet($file, hive_partitioning = false) where raw is not null"
+            for (raw,) in work.engine.stream(entry.path, sql, file, at_once=_AT_ONCE):
+                yield entry, decoded(bytes(raw))
 
 
 def _stand(engine: Engine, consents: Consents) -> None:

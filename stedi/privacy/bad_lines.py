@@ -14,6 +14,7 @@ from pathlib import Path
 
 from stedi.contracts import TABLES, Table
 from stedi.escapes import decoded, readings
+from stedi.masking import email_pattern
 from stedi.privacy.values import PERSONAL
 
 __all__ = ["UNKNOWN", "bad_lines", "values_of"]
@@ -23,9 +24,7 @@ UNKNOWN = "quarantined_value"
 
 _COLUMNS = {column.name.lower(): column.name for table in TABLES.values() for column in table.columns}
 
-_IN_WORD = r"[^\s\"'<>(),;:{}=]"
-# from the start of a word only: from within it, a word of a million letters would be looked through as often
-_EMAIL = re.compile(rf"(?<!{_IN_WORD}){_IN_WORD}+@{_IN_WORD}+")
+_EMAIL = email_pattern(borders="{}=")
 _PAIR = re.compile(
     r"(?<!\w)(?P<key>\w{1,60}+)[\"']?\s*+[:=]\s*+"
     r"(?:\"(?P<double>(?:[^\"\\]|\\.)*+)|'(?P<single>(?:[^'\\]|\\.)*+)|(?P<bare>[^\s\"',;{}\[\]]++))"

@@ -5,7 +5,6 @@ Record by record in Python, where the stages compare maxima in SQL. Personal val
 
 from __future__ import annotations
 
-import gzip
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from typing import Any
 
 from stedi.privacy.values import PERSONAL, Values
 from stedi.tombstones import normal
+from stedi.unpacked import is_zipped, unpacked
 
 __all__ = ["Consents", "read_customers"]
 
@@ -73,7 +73,7 @@ def read_customers(files: Iterable[Path], values: Values) -> Consents:
 
 def _records(files: Iterable[Path]) -> Iterator[dict[str, Any]]:
     for file in files:
-        with gzip.open(file) if file.suffix.lower() == ".gz" else file.open("rb") as lines:
+        with unpacked(file, zipped=is_zipped(file)) as lines:
             for line in lines:
                 if line.strip():
                     yield json.loads(line)

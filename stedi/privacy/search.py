@@ -11,15 +11,17 @@ from pathlib import Path
 
 from stedi.contracts import TABLES
 from stedi.engine import Engine, glob_safe, quoted
-from stedi.errors import EnvironmentFault
+from stedi.errors import EnvironmentFault, StediError
 from stedi.masking import mask, mask_key
 from stedi.privacy.certificate import Check, CoveredFile
-from stedi.privacy.texts import footer, is_parquet, texts_of
+from stedi.privacy.texts import dictionaries, is_parquet, outside_columns, texts_of
 from stedi.privacy.values import Found
-from stedi.privacy.work import TRAINING, Audit, literal
-from stedi.storage import faults
+from stedi.privacy.work import TRAINING, Audit, literal, see_file, unreadable
+from stedi.storage import faults, open_storage
 
 __all__ = ["mask_names", "search_others", "search_reports", "search_tables"]
+
+_PSEUDONYM = re.compile("[0-9a-f]{64}")
 
 
 def search_tables(work: Audit) -> None:
@@ -41,7 +43,8 @@ def search_tables(work: Audit) -> None:
             file = work.local[entry.path]
             metadata = _metadata(work.engine, file)
             if name == TRAINING:
-                metadata.append(footer(file))  # with the least and the greatest value of each column
+                metadata += outside_columns(file, _columns_of(work.engine, file))
+                _report(check, f"{entry.path}: a dictionary of it", _in_dictionaries(work, entry.path, file))
             _report(check, f"{entry.path}: its metadata", work.values.find_all(metadata))
             check.counts["metadata"] = check.counts.get("metadata", 0) + 1
     check.counts |= {f"values_of_{column}": count for column, count in sorted(work.values.known.items())}
@@ -52,10 +55,27 @@ def _distinct(engine: Engine, source: str, column: str, *, pseudonyms: bool) -> 
     """Yield the values of a column as text, without those that are nothing but a pseudonym's 64 hex digits."""
     text = f"cast({quoted(column)} as varchar)"
     but = f" and not regexp_full_match({text}, '[0-9a-f]{{64}}')" if pseudonyms else ""
-    cursor = engine.connection.cursor()
-    cursor.execute(f"select distinct {text} from {source} where {text} is not null{but}")
-    while rows := cursor.fetchmany(10_000):
-        yield from (str(value) for (value,) in rows)
+    sql = f"select distinct {text} from {source} where {text} is not null{but}"
+    yield from (str(value) for (value,) in engine.stream(f"texts of {column}", sql))
+
+
+def _in_dictionaries(work: Audit, path: str, file: Path) -> Found:
+    import pyarrow as pa  # type: ignore[import-untyped]
+
+    try:
+        return work.values.find_all({text for text in dictionaries(file) if not _PSEUDONYM.fullmatch(text)})
+    except pa.ArrowException as error:
+        raise unreadable(path) from error
+
+
+def _columns_of(engine: Engine, file: Path) -> list[tuple[int, int]]:
+    """Return where in a Parquet file columns are: place and length of the pages of each row group."""
+    return engine.run(
+        file.name,
+        "select least(coalesce(dictionary_page_offset, data_page_offset), data_page_offset), total_compressed_size"
+        " from parquet_metadata($file)",
+        {"file": glob_safe(file)},
+    )
 
 
 def _metadata(engine: Engine, file: Path) -> list[str]:
@@ -84,14 +104,19 @@ def search_reports(work: Audit, reports: Collection[str | os.PathLike[str]]) -> 
     """Search files that lie elsewhere."""
     check = work.check("values")
     for report in map(Path, reports):
-        with faults(f"cannot read {report}"):
-            if not report.exists():
-                raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
-            files = sorted(path for path in report.rglob("*") if path.is_file()) if report.is_dir() else [report]
-        for file in files:
+        for file in _files_of(report):
+            see_file(str(file), is_file=file.is_file())
             work.cover("report", str(file), file)
             _report(check, "the name of a file", work.values.find(str(file)))
             _search(work, check, "report", str(file), file)
+
+
+def _files_of(report: Path) -> list[Path]:
+    """Return the files of a report, through links to folders too; a folder that cannot be looked into is a fault."""
+    with faults(f"cannot read {report}"):
+        if not report.exists():
+            raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
+        return [report / entry.path for entry in open_storage(report).list("")] if report.is_dir() else [report]
 
 
 def _search(work: Audit, check: Check, place: str, path: str, file: Path) -> None:
@@ -99,8 +124,13 @@ def _search(work: Audit, check: Check, place: str, path: str, file: Path) -> Non
         found = Counter(work.values.find_all(texts_of(file)))
     if is_parquet(file):
         source = f"read_parquet({literal(glob_safe(file))}, hive_partitioning = false)"
-        for column, *_ in work.engine.run(path, f"describe select * from {source}"):
-            found.update(work.values.find_all(_distinct(work.engine, source, column, pseudonyms=False)))
+        rows: Counter[tuple[str, str]] = Counter()
+        try:
+            for column, *_ in work.engine.run(path, f"describe select * from {source}"):
+                rows.update(work.values.find_all(_distinct(work.engine, source, column, pseudonyms=False)))
+        except StediError as error:
+            raise unreadable(path) if type(error) is StediError else error from error
+        found.update(rows | Counter(_in_dictionaries(work, path, file)))
     check.counts[f"{place}s"] = check.counts.get(f"{place}s", 0) + 1
     _report(check, path, found)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from stedi.engine import Engine
+from stedi.errors import EnvironmentFault
 from stedi.lake import Lake
 from stedi.landing import Landed
 from stedi.privacy.certificate import Certificate, Check, CoveredFile
@@ -16,7 +17,7 @@ from stedi.privacy.consents import Consents
 from stedi.privacy.values import Values
 from stedi.storage import Entry, Storage, faults
 
-__all__ = ["CHECKED_IN_SQL", "CHECKS", "TRAINING", "Audit", "literal"]
+__all__ = ["CHECKED_IN_SQL", "CHECKS", "TRAINING", "Audit", "literal", "see_file", "unreadable"]
 
 CHECKS: Mapping[str, str] = {
     "consent": "every trusted and curated row is of a customer who agrees to research",
@@ -72,3 +73,20 @@ class Audit:
 def literal(text: str) -> str:
     """Return a text as DuckDB reads it in a statement."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def see_file(path: str, *, is_file: bool) -> None:
+    """Raise EnvironmentFault for a pipe, which cannot be read twice, for a link that leads nowhere, or the like."""
+    if not is_file:
+        raise EnvironmentFault(
+            f"{path}: is no file but a pipe or the like, so what it holds is not known",
+            fix="put what it holds into a file, or move it away",
+        )
+
+
+def unreadable(path: str) -> EnvironmentFault:
+    """Return the error for a Parquet file of which the footer can be read, but not all rows."""
+    return EnvironmentFault(
+        f"{path}: cannot be read as Parquet to its end, so what it holds is not known",
+        fix="put a whole file in its place, or move it away; `stedi build --force` makes tables again",
+    )

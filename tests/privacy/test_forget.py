@@ -64,7 +64,7 @@ def test_nothing_of_the_customer_is_left_and_nothing_else_is_lost(people: People
     ] == 0
     assert verify(lake).problems == []
     assert not build(lake, people.landing).stale
-    assert not (people.landing / ERASING).exists()
+    assert not list(people.landing.glob(f"{ERASING}*"))
     assert sorted(path.name for path in (lake / "_stedi").iterdir()) == [
         "forgotten.json",
         "forgotten.key",
@@ -235,6 +235,21 @@ def test_a_manifest_of_before_the_forget_does_not_bring_the_customer_back(people
     assert traces(people.values, lake) == []
 
 
+def test_tombstones_of_before_the_last_forget_are_not_built_with(people: People, lake: Path) -> None:
+    build(lake, people.landing)
+    forget(lake, str(BOB["email"]))
+    old = (lake / TOMBSTONES).read_bytes()
+    forget(lake, EMAIL)
+    add_late(people)
+    newest = (lake / TOMBSTONES).read_bytes()
+    (lake / TOMBSTONES).write_bytes(old)
+    with pytest.raises(EnvironmentFault, match="of before the last forget"):
+        build(lake, people.landing)
+    (lake / TOMBSTONES).write_bytes(newest)
+    build(lake, people.landing)
+    assert traces(people.values, lake) == []
+
+
 def test_a_lake_whose_manifest_was_deleted_forgets_on(people: People, lake: Path) -> None:
     build(lake, people.landing)
     forget(lake, EMAIL)
@@ -351,7 +366,7 @@ def refused(people: People, lake: Path, error: type[StediError], match: str, **h
     assert {file: file.read_bytes() for file in lake.rglob("*.parquet")} == tables
     assert not (lake / TOMBSTONES).exists()
     assert not (lake / JOURNAL).exists()
-    assert not (people.landing / ERASING).exists()
+    assert not list(people.landing.glob(f"{ERASING}*"))
 
 
 def test_what_cannot_be_done_changes_nothing(people: People, lake: Path, tmp_path: Path) -> None:
@@ -399,6 +414,32 @@ def test_landing_that_may_not_be_written(
         assert "Traceback" not in ran.stderr
         assert snapshot(people.landing) == before
         assert not (lake / TOMBSTONES).exists()
+
+
+def test_somebody_else_is_forgotten_meanwhile_in_another_lake_of_the_same_landing_data(
+    people: People, lake: Path, tmp_path: Path
+) -> None:
+    """The lock is the lake's; what both make beside the landing files is not to be taken for one another's."""
+    other = tmp_path / "other lake"
+    build(lake, people.landing)
+    build(other, people.landing)
+    bob = str(BOB["email"])
+
+    def until_asked(_: Forgetting) -> bool:
+        def no(_: Forgetting) -> bool:
+            assert len(list(people.landing.glob(f"{ERASING}*"))) == 2
+            return False
+
+        return not forget(other, bob, confirm=no).done
+
+    assert forget(lake, EMAIL, confirm=until_asked).done
+    people.assert_only_theirs_went()
+    assert not list(people.landing.glob(f"{ERASING}*"))
+
+    with pytest.raises(EnvironmentFault, match="changed while it was read"):
+        forget(other, bob, confirm=lambda _: forget(lake, bob).done)
+    assert forget(other, bob).done
+    assert traces([bob], lake, other, people.landing) == []
 
 
 def test_a_landing_file_that_changes_before_it_is_decided(people: People, lake: Path) -> None:

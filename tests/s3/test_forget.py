@@ -185,7 +185,7 @@ def test_landing_that_may_not_be_written_changes_nothing(
     assert (code, out) == (2, "")
     assert "403" in err or "denied" in err.lower()
     if where != "nowhere":
-        raw.delete(*[key for key in raw.keys("") if key.startswith(".stedi-erasing/")])
+        raw.delete(*[key for key in raw.keys("") if key.startswith(".stedi-erasing-")])
     assert {bucket.name: {key: bucket.get(key) for key in bucket.keys("")} for bucket in (raw, own)} == before
 
 

@@ -1,9 +1,11 @@
--- owners: no device that has an owner matches the phone of somebody who did not agree as well as its owner's.
+-- owners: no device that has an owner matches the phone of somebody who did not agree as well as its owner's, and that
+-- of its owner as well as the row says, which is enough.
 -- Inputs: device_owners, step_trainer_landing, accelerometer_landing, consents. The stage sees consenting customers'
 -- phones only; here everybody's vote, of whose clock it is only known that it may be as the owner's is, or right. An
 -- instant with more than 20 phones or devices says little, and is left out, as by the stage. The stage's bounds hold
 -- against these phones too: as well is within 1 of 5 of the device's readings, since a phone may have lost some, unless
--- a device that is nobody's matches that phone better by more than 1 of 10, and so is theirs.
+-- a device that is nobody's matches that phone better by more than 1 of 10, and so is theirs. What a row says of its
+-- owner is held against the instants that many phones have, too: of these the stage sees those only of who agrees.
 with owned_readings as (
     select distinct
         o.serialNumber,
@@ -93,18 +95,29 @@ unowned as (
         p.owner,
         p.clock_skew_ms,
         s.serialNumber,
-        count(distinct s.sensorReadingTime) as matched
-    from accelerometer_landing as a
-    inner join (
+        count(*) as matched
+    from (
         select distinct
             v.rival as owner,
             v.clock_skew_ms,
             v.clock_skew_ms * n.shift as difference
         from rivals as v
         cross join (values (0), (1)) as n (shift)
-    ) as p on a.user = p.owner
-    inner join step_trainer_landing as s on a.timestamp - p.difference = s.sensorReadingTime
-    where s.serialNumber not in (select o.serialNumber from device_owners as o)
+    ) as p
+    inner join (
+        select distinct
+            a.user as owner,
+            a.timestamp as instant
+        from accelerometer_landing as a
+        where a.user in (select v.rival from rivals as v)
+    ) as i on p.owner = i.owner
+    inner join (
+        select distinct
+            t.serialNumber,
+            t.sensorReadingTime as reading
+        from step_trainer_landing as t
+        where t.serialNumber not in (select o.serialNumber from device_owners as o)
+    ) as s on i.instant - p.difference = s.reading
     group by p.owner, p.clock_skew_ms, p.difference, s.serialNumber
 ),
 
@@ -124,6 +137,17 @@ own as (
     ) as t on u.serialNumber = t.serialNumber
     where u.matched >= 5
     group by u.owner, u.clock_skew_ms
+),
+
+evidence as (
+    select
+        r.serialNumber,
+        p.owner,
+        count(*) as matched
+    from owned_readings as r
+    inner join phone_instants as p on r.reading + r.clock_skew_ms = p.instant
+    inner join device_owners as o on r.serialNumber = o.serialNumber and p.owner = o.owner
+    group by r.serialNumber, p.owner
 )
 
 select
@@ -137,7 +161,13 @@ group by r.serialNumber, r.owner
 union all
 select
     'device_owners',
-    'of a device that has no instant in common with the phone of its owner',
+    'of a device that matches the phone of its owner less than the row says, or not well enough',
     o.owner
 from device_owners as o
-anti join votes as v on o.serialNumber = v.serialNumber and o.owner = v.owner
+left join evidence as e on o.serialNumber = e.serialNumber and o.owner = e.owner
+left join votes as v on o.serialNumber = v.serialNumber and o.owner = v.owner
+where
+    v.matched is null
+    or coalesce(o.matched < 5, true)
+    or coalesce(o.matched * 5 < o.readings * 4, true)
+    or coalesce(e.matched, 0) < o.matched
