@@ -187,7 +187,7 @@ def _make(run: Run) -> None:
         run.done(f"making {name}")
         run.made[name] = _make_table(run, name, split)
     if any(table.rows and "pseudonym_key" in table.inputs for table in run.made.values()):
-        run.notes += run.parameters.notes()
+        run.notes += run.parameters.notes(run.published.parameters if run.published else {})
 
 
 def _audit(run: Run) -> None:

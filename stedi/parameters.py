@@ -69,8 +69,12 @@ class Parameters:
         kept = published.get("pseudonym_key") if self.pseudonym_key is None else None
         return {"pseudonym_key": kept or self.fingerprint, "clock_skew_ms": str(self.clock_skew_ms)}
 
-    def notes(self) -> list[str]:
-        """Return what to tell whoever has tables with pseudonyms made."""
+    def notes(self, published: Mapping[str, str]) -> list[str]:
+        """Return what to tell whoever has tables with pseudonyms made, where those `published` have theirs."""
+        known = published.get("pseudonym_key", "")
+        if self.pseudonym_key is None and known and not is_random(known):
+            text = "the last build had a key and this one has none, so all pseudonyms of training_curated have changed"
+            return [f"pseudonyms: {text}; give that key again with --pseudonym-key-file to have them back"]
         if self.pseudonym_key is None:
             text = "no key was given, so training_curated has those of a random one, which is not kept"
             return [f"pseudonyms: {text}; give --pseudonym-key-file to have the same ones in every build"]

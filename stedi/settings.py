@@ -14,10 +14,14 @@ from typing import Any
 from stedi.errors import EnvironmentFault, UsageError
 from stedi.storage import faults
 
-__all__ = ["CONFIG_VARIABLE", "FORMATS", "OPTIONS", "bundled_sample", "load_settings", "nearest"]
+__all__ = ["CONFIG_VARIABLE", "FORMATS", "OPTIONS", "bundled_sample", "load_settings", "misspelled", "nearest"]
 
 CONFIG_VARIABLE = "STEDI_CONFIG"
 FILE = "stedi.toml"
+
+_PREFIX = "STEDI_"
+_VARIABLES = (CONFIG_VARIABLE, "STEDI_DEBUG", "STEDI_PSEUDONYM_KEY")
+"""Variables that stand for no option."""
 
 PLACE, TEXT, FLAG, COUNT, SHARE = "a path or URI", "a text", "true or false", "a whole number", "a number"
 """Kinds of option, as errors name them."""
@@ -190,10 +194,28 @@ def load_settings(environment: Mapping[str, str] = os.environ) -> dict[str, dict
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return how to ask for the known name that is most like this one: `; did you mean lake?`, or nothing."""
+    found = _nearest(name, known)
+    return f"; did you mean {found}?" if found else ""
+
+
+def misspelled(environment: Mapping[str, str] = os.environ) -> list[str]:
+    """Return what to tell of variables that look like those of options and are none; others may be anybody's."""
+    known = {f"{_PREFIX}{option.upper()}" for options in OPTIONS.values() for option in options} | set(_VARIABLES)
+    meant = {
+        name: _nearest(name.removeprefix(_PREFIX), [each.removeprefix(_PREFIX) for each in known], 0.8)
+        for name in sorted(environment)
+        if name.startswith(_PREFIX) and name not in known
+    }
+    return [f"${name} is no setting, and has no effect; did you mean {_PREFIX}{m}?" for name, m in meant.items() if m]
+
+
+def _nearest(name: str, known: Iterable[str], cutoff: float = 0.6) -> str:
     import difflib
 
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    known = list(known)
+    # letters in another order are the likeliest slip
+    found = [each for each in known if sorted(each) == sorted(name)]
+    return next(iter(found or difflib.get_close_matches(name, known, n=1, cutoff=cutoff)), "")
 
 
 def _parse(file: Path, raw: Mapping[str, Any]) -> dict[str, dict[str, Any]]:

@@ -122,8 +122,11 @@ Exit codes: 0 done, 1 a check failed, 2 wrong usage or environment, 130 interrup
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """The STEDI lakehouse on one machine: landing JSON to audited Parquet tables."""
-    from stedi.settings import load_settings
+    from stedi.cli.output import note
+    from stedi.settings import load_settings, misspelled
 
+    for text in misspelled():
+        note(f"note: {text}")
     ctx.default_map = {}
     for command, options in load_settings().items():
         of_command = ctx.default_map

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from stedi.cli.options import option
-from stedi.cli.output import note
+from stedi.cli.output import expect_json, note
 from stedi.cli.rows import ROWS_SHOWN, first, print_rows, write_rows
 from stedi.errors import UsageError
 from stedi.settings import FORMATS
@@ -23,7 +23,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 def format_and_limit(command: F) -> F:
     """Add --format, given to the command as `form`, and --limit."""
     form = option(
-        "--format", "form", type=click.Choice(FORMATS), default="table", show_default=True, help="How rows are written."
+        "--format",
+        "form",
+        type=click.Choice(FORMATS),
+        default="table",
+        show_default=True,
+        is_eager=True,  # as --json is elsewhere
+        callback=_expect_json,
+        help="How rows are written.",
     )
     limit = option(
         "--limit",
@@ -32,6 +39,11 @@ def format_and_limit(command: F) -> F:
         help=f"Rows at most; 0 for all. [default: {ROWS_SHOWN} for a table, all otherwise]",
     )
     return form(limit(command))
+
+
+def _expect_json(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    expect_json(asked=value == "json")
+    return value
 
 
 def read_sql(given: str) -> str:

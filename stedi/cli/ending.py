@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import click
 
 from stedi.cli.interrupt import INTERRUPTED, interruptible, was_interrupted
+from stedi.cli.misuse import misuse
 from stedi.cli.output import expect_json, note, print_json_error
 from stedi.errors import AuditFailed, EnvironmentFault, Refused, RunsFailed, StediError, VerifyFailed
 from stedi.masking import mask_path
@@ -22,7 +23,9 @@ WRONG = 2
 def run(cli: click.Group, arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; nothing but SystemExit's own kind comes out of here."""
     # a guess, until the options are read
-    expect_json(asked="--json" in (sys.argv[1:] if arguments is None else arguments))
+    given = sys.argv[1:] if arguments is None else arguments
+    asked = {"--json", "--format=json"} & set(given) or ("--format", "json") in pairwise(given)
+    expect_json(asked=bool(asked))
     # Polars raises KeyboardInterrupt of its own accord and leaves the signal pending, so a second one may come while
     # the first is handled; there is no third.
     try:
@@ -41,13 +44,7 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
     except click.Abort:
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        said = io.StringIO()
-        error.show(said)
-        note(said.getvalue().rstrip())
-        context = getattr(error, "ctx", None)
-        fix = f"see `{context.command_path} --help`" if context else ""
-        print_json_error(mask_path(error.format_message()), fix, WRONG)
-        return WRONG
+        return _misused(error)
     except SystemExit as end:  # shell completion, or a closed pipe
         return 0 if type(sys.stdout).__name__ == "PacifyFlushWrapper" else int(end.code or 0)
     except Exception as error:  # noqa: BLE001 - the last line of defence: no stack trace for a user
@@ -56,6 +53,20 @@ def _run(cli: click.Group, arguments: list[str] | None) -> int:
             raise KeyboardInterrupt from None
         return _failed(error) if isinstance(error, StediError) else _unforeseen(error)
     return code if isinstance(code, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    """Print what click found wrong with a command line; where a group has no command, the help that it is."""
+    usage, wrong, fix = misuse(error)
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        note(wrong)
+    else:
+        if usage:
+            note(f"{usage}\n")
+        note(f"Error: {wrong}")
+        note(f"Fix: {fix}")
+    print_json_error(mask_path(wrong), mask_path(fix), WRONG)
+    return WRONG
 
 
 def _failed(error: StediError) -> int:

@@ -23,6 +23,19 @@ _SIZE = re.compile(r"\d+(?:\.\d+)? ?(?:[KMGT]i?B?|%)", re.IGNORECASE)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class _Flag(click.types.BoolParamType):
+    """A flag as the environment gives it; click lists all words there are, the empty one too."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        found = self.str_to_bool(value)
+        if found is None:
+            self.fail(f"{value!r} is neither true nor false; say 1 or 0", param, ctx)
+        return found
+
+
+_FLAG = _Flag()
+
+
 def option(flag: str, /, *names: str, **settings: Any) -> Callable[[F], F]:
     """Return click's option, settable from the environment too; `flag` is its long name, as `--memory-limit`.
 
@@ -31,6 +44,8 @@ def option(flag: str, /, *names: str, **settings: Any) -> Callable[[F], F]:
     variable = "STEDI_" + flag.removeprefix("--").replace("-", "_").upper()
     opposite = f"--{flag.removeprefix('--no-')}" if flag.startswith("--no-") else f"--no-{flag.removeprefix('--')}"
     declared = f"{flag}/{opposite}" if settings.get("is_flag") else flag
+    if settings.get("is_flag"):
+        settings.setdefault("type", _FLAG)
     return click.option(declared, *names, envvar=variable, **settings)
 
 

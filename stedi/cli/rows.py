@@ -12,7 +12,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any
 
-from stedi.cli.output import folded, plain_table, shown, terminal_width, write
+from stedi.cli.output import expect_json, folded, plain_table, shown, terminal_width, write
 
 __all__ = ["ROWS_SHOWN", "first", "print_rows", "write_rows"]
 
@@ -27,6 +27,7 @@ def write_rows(columns: Sequence[str], batches: Iterable[list[tuple[Any, ...]]],
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8")
     for part in _csv(columns, batches) if form == "csv" else _json(columns, batches):
+        expect_json(asked=False)  # this is the document
         if not write(part):
             return
 

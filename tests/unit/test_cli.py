@@ -128,7 +128,11 @@ def test_help_loads_nothing_heavy(built: Path) -> None:
         ([], "Usage: stedi"),
         (["buidl"], "did you mean build?"),
         (["cache", "shwo"], "did you mean show?"),
-        (["build", "--nope"], "No such option '--nope'"),
+        (["build", "--nope"], "\nFix: see `stedi build --help`"),
+        (["build", "--landing"], "Error: Option '--landing' requires an argument.\nFix: see `--help`"),
+        (["build", "x"], "Fix: a folder is named by an option, `--lake DIR` or `--landing DIR`; see `stedi build -"),
+        (["privacy", "audit", "x"], "Fix: a folder is named by an option, `--lake DIR`; see"),
+        (["query", "select 1", "--limit", "x", "--json"], "Fix: give --format json, or see `stedi query --help`"),
         (["query"], "Missing argument 'SQL'"),
         (["query", "select 1", "--format", "xml"], "'xml' is not one of"),
         (["sample", "x", "--scale", "0"], "Invalid value for '--scale'"),
@@ -151,7 +155,7 @@ def test_wrong_usage_ends_with_2(stedi: Stedi, place: Path, arguments: list[str]
     ended = stedi(*arguments)
     assert ended.code == 2
     assert says in ended.err
-    assert ended.out == ""
+    assert (ended.out == "") != ("--json" in arguments)
     assert "Traceback" not in ended.err
     assert not (place / "x").exists()
 
@@ -407,6 +411,12 @@ def test_settings_from_file_and_environment(
     assert ended.code == 2
     assert "stedi.toml: lakee: no such setting; did you mean lake?" in ended.err
     assert stedi("--help").code == 0
+    (place / "stedi.toml").unlink()
+    monkeypatch.setenv("STEDI_STRICT", "maybe")
+    monkeypatch.setenv("STEDI_LANDNIG", "data")
+    err = stedi("build").err
+    assert "'--strict': 'maybe' is neither true nor false; say 1 or 0 (from $STEDI_STRICT)\nFix: " in err
+    assert "note: $STEDI_LANDNIG is no setting, and has no effect; did you mean STEDI_LANDING?" in err
 
 
 def test_a_flag_can_be_undone(stedi: Stedi, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -442,6 +452,14 @@ def test_json_of_a_failure(stedi: Stedi, built: Path, place: Path, monkeypatch: 
     assert json.loads(stedi("verify").out)["error"]["exit_code"] == 2
     assert stedi("verify", "--no-json").out == ""
     monkeypatch.delenv("STEDI_JSON")
+    for wrong in (["select nope"], ["select 1", "--nope"], ["select 1", "--limit", "x"]):
+        ended = stedi("query", *wrong, "--format", "json", "--lake", built)
+        assert (ended.code, json.loads(ended.out)["error"]["exit_code"]) == (2, 2)
+        assert stedi("query", *wrong, "--format", "csv", "--lake", built).out == ""
+    # what fails after rows were written is no second document
+    late = "select if(i = 199999, 'x', '1')::int as one from range(200000) t(i)"
+    ended = stedi("query", late, "--format=json", "--lake", built)
+    assert (ended.code, ended.out[:3], '"error"' in ended.out) == (2, "[\n{", False)
     (place / "stedi.toml").write_text("lakee = 1")
     assert "lakee: no such setting" in json.loads(stedi("verify", "--json").out)["error"]["message"]
     (place / "stedi.toml").write_text("json = true\nstrict = true\n")

@@ -12,7 +12,7 @@ import pytest
 
 from stedi.cli import COMMANDS, find, is_group
 from stedi.errors import EnvironmentFault, UsageError
-from stedi.settings import OPTIONS, bundled_sample, load_settings
+from stedi.settings import OPTIONS, bundled_sample, load_settings, misspelled
 
 
 def settings(tmp_path: Path, text: str) -> dict[str, dict[str, object]]:
@@ -49,6 +49,7 @@ def test_paths_are_relative_to_the_file(tmp_path: Path) -> None:
     ("text", "says"),
     [
         ("lakee = 'x'", "lakee: no such setting; did you mean lake?"),
+        ("laek = 'x'", "laek: no such setting; did you mean lake?"),
         ("[build]\nstrickt = true", "build.strickt: no such setting; did you mean strict?"),
         ("[biuld]\nstrict = true", "biuld: no such setting; did you mean build?"),
         ("[cache]\nbukcet = 'x'", "cache.bukcet: no such setting; did you mean bucket?"),
@@ -83,6 +84,13 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
     (tmp_path / "x.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(UsageError, match=r"x\.toml: is not TOML"):
         load_settings({"STEDI_CONFIG": str(tmp_path / "x.toml")})
+
+
+def test_a_variable_that_looks_like_one_of_ours_is_told() -> None:
+    given = ("STEDI_LANDNIG", "STEDI_LAKEE", "STEDI_LAKE", "STEDI_DEBUG", "STEDI_PARITY_REPORT", "STEDI_HOME", "LAKEE")
+    lakee, landnig = misspelled(dict.fromkeys(given, "x"))
+    assert lakee == "$STEDI_LAKEE is no setting, and has no effect; did you mean STEDI_LAKE?"
+    assert landnig.endswith("did you mean STEDI_LANDING?")
 
 
 def test_a_home_folder_that_is_not_there() -> None:
