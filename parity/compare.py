@@ -10,7 +10,7 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -126,7 +126,7 @@ def _case(
         optional=[column.name for column in contract.columns if column.optional] if contract else (),
         tolerant=tolerance,
     )
-    pairing = _settled(engine, pairing, left, right, names)
+    pairing = _settled(engine, pairing, (left, right), names, tolerance)
     columns = pairing.compared
     # read as a double, one stands for many, and only beside a double of the other side that is what it means
     both = left.kind == right.kind == "JSON"
@@ -204,13 +204,21 @@ def _judge(case: Case, *, may_be_empty: bool, show: Show, most: int) -> TableVer
     )
 
 
-def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source, names: tuple[str, str]) -> Pairing:
+def _settled(
+    engine: Engine,
+    pairing: Pairing,
+    places: tuple[Source, Source],
+    names: tuple[str, str],
+    tolerant: Collection[str],
+) -> Pairing:
     """Make a column a difference of type whose values the type of both cannot hold.
 
     That is what stands for no value of the other side's type, and instants beyond what nanoseconds reach.
     """
-    types = dict(left.columns), dict(right.columns)
-    noted = {pair.name for pair in pairing.pairs if pair.state is State.NOTED}
+    (left, right), types = places, [dict(place.columns) for place in places]
+    # other types are a difference as they are; and of what may lie apart, a little may be lost
+    exact = {pair.name for pair in pairing.pairs if pair.state is State.NOTED}
+    exact -= {name for name in exact if name.lower() in {column.lower() for column in tolerant}}
     failing: dict[str, str] = {}
     for column in pairing.compared:
         sides = ((left, column.left, types[0], names[0]), (right, column.right, types[1], names[1]))
@@ -222,7 +230,7 @@ def _settled(engine: Engine, pairing: Pairing, left: Source, right: Source, name
             text = quoted(name)
             bad_value = (
                 lost(text, own[name], column.type)
-                if name in source.weak and column.name in noted  # other types are a difference as they are
+                if name in source.weak and column.name in exact
                 else f"{text} is not null and try_cast({text} as {column.type}) is null"
             )
             with readable(what, source.kind):

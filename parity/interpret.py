@@ -10,10 +10,10 @@ from __future__ import annotations
 import ast
 import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from parity.values import UNKNOWN, Call, Unknown, builtin, item, method, percent, plus
+from parity.values import UNKNOWN, Call, Unknown, builtin, item, method, names, percent, plus, unaliased
 
 __all__ = ["Interpreter"]
 
@@ -263,13 +263,16 @@ class Interpreter:
         function = node.func
         receiver: Any = None
         if isinstance(function, ast.Attribute):
-            name, before = function.attr, _names(function.value)
+            name, before = function.attr, names(function.value)
             receiver = self.value(function.value, scope)
         elif isinstance(function, ast.Name):
             name, before = function.id, ()
         else:
             self.value(function, scope)
             name, before = "", ()
+        before, name = unaliased((*before, name), scope)
+        if receiver is None and before:
+            receiver = Unknown(".".join(before))
         positional, keywords = self._arguments(node, scope)
         source = ast.unparse(node)
         call = Call(self._line or node.lineno, name, before, receiver, positional, keywords, source)
@@ -282,6 +285,8 @@ class Interpreter:
             found = self._enter(local, call, *bound)
         elif isinstance(local, _Class):
             found = self._make(local, call)
+        elif name in ("map", "submit") and positional and isinstance(positional[0], _Function):
+            found = self._handed(positional[0], call)
         elif isinstance(receiver, str | list | tuple | dict):
             found = method(call)
         else:
@@ -289,6 +294,16 @@ class Interpreter:
         if found is None:
             found = self.on_call(call)
         return Unknown(source) if found is None else found
+
+    def _handed(self, function: _Function, call: Call) -> Any:
+        """Walk a function that is handed to an executor, or to `map`, with what it will be called with."""
+        rest = call.positional[1:]
+        if call.name == "submit":
+            return self._enter(function, replace(call, positional=rest))
+        if not rest or not all(isinstance(values, list | tuple) for values in rest):
+            return None
+        turns = [*zip(*rest, strict=False)][:_LONGEST_LOOP]
+        return [self._enter(function, replace(call, positional=turn)) for turn in turns]
 
     def _arguments(self, node: ast.Call, scope: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
         positional = tuple(
@@ -367,19 +382,6 @@ class Interpreter:
             self._line = outside
 
 
-def _names(node: ast.expr) -> tuple[str, ...]:
-    """Return the names of `a.b().c` from the left."""
-    match node:
-        case ast.Attribute(value=inner, attr=name):
-            return (*_names(inner), name)
-        case ast.Name(id=name):
-            return (name,)
-        case ast.Call(func=inner):
-            return _names(inner)
-        case _:
-            return ()
-
-
 def _first(one: Any, other: Any) -> Any:
     return other if one is None else one
 
@@ -387,7 +389,7 @@ def _first(one: Any, other: Any) -> Any:
 def _decorators(function: _Function) -> set[str]:
     if isinstance(function.node, ast.Lambda):
         return set()
-    return {_names(decorator)[-1] for decorator in function.node.decorator_list if _names(decorator)}
+    return {names(decorator)[-1] for decorator in function.node.decorator_list if names(decorator)}
 
 
 def _bound(receiver: _Module | _Object | _Class, function: Any) -> tuple[Any, ...]:

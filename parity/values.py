@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-__all__ = ["UNKNOWN", "Call", "Unknown", "builtin", "item", "method", "percent", "plus"]
+__all__ = ["UNKNOWN", "Call", "Unknown", "builtin", "item", "method", "names", "percent", "plus", "unaliased"]
 
 
 class Unknown:
@@ -82,6 +83,28 @@ def item(container: Any, key: Any, node: ast.expr) -> Any:
     return Unknown(key if named and container.source == "arguments" else ast.unparse(node))
 
 
+def names(node: ast.expr) -> tuple[str, ...]:
+    """Return the names of `a.b().c` from the left."""
+    match node:
+        case ast.Attribute(value=inner, attr=name):
+            return (*names(inner), name)
+        case ast.Name(id=name):
+            return (name,)
+        case ast.Call(func=inner):
+            return names(inner)
+        case _:
+            return ()
+
+
+def unaliased(parts: tuple[str, ...], scope: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+    """Return the names before a call, and its own, where a name of the script is one for `glueContext.create_...`."""
+    held = scope.get(parts[0])
+    if isinstance(held, Unknown) and _DOTTED.fullmatch(held.source):
+        parts = (*held.source.split("."), *parts[1:])
+    return parts[:-1], parts[-1]
+
+
+_DOTTED = re.compile(r"\w+(\.\w+)+")
 _PLAIN = ("strip", "lstrip", "rstrip", "lower", "upper", "replace", "format", "removeprefix", "removesuffix", "split")
 
 

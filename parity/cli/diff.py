@@ -12,6 +12,7 @@ from stedi.cli.options import as_json, folders, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, shown
 from stedi.contracts import TABLES
 from stedi.errors import EnvironmentFault, UsageError
+from stedi.masking import mask_path
 from stedi.storage import Options
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def diff(
     found = Report(
         [verdict],
         title="Two tables",
-        facts={"left": left, "right": right},
+        facts={"left": mask_path(left), "right": mask_path(right)},
         seconds=time.perf_counter() - started,
     )
     if report is not None:

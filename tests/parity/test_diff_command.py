@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -46,6 +47,18 @@ def test_a_difference_ends_with_1_and_says_what(files: tuple[Path, Path], stedi:
     found = json.loads(out)
     assert (code, found["verdict"], found["tables"]["table"]["rows"]["left_only"]) == (1, "different", 3)
     assert "Ann" in out
+
+
+def test_places_are_shown_without_emails(files: tuple[Path, Path], stedi: Callable[..., Answer]) -> None:
+    place = files[0].parent / "user=ann%40example.com"
+    place.mkdir()
+    for name in ("ann@example.com.parquet", "other.parquet"):
+        LEFT.with_columns(x=pl.lit(len(name))).write_parquet(place / name)
+    report = files[0].parent / "report"
+    code, out, err = stedi("parity", "diff", *sorted(place.iterdir()), "--json", "--report", report)
+    texts = [out, err, *(file.read_text(encoding="utf-8") for file in report.iterdir())]
+    assert code == 1
+    assert not [found for text in texts if (found := re.search(r"\bann\b.{20}", text, re.IGNORECASE))]
 
 
 def test_a_tolerance_lets_it_pass(files: tuple[Path, Path], stedi: Callable[..., Answer]) -> None:

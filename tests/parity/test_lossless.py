@@ -64,6 +64,24 @@ def test_json_stands_for_a_value_only_without_loss(written: Any, typed: Any, sam
 
 
 @pytest.mark.parametrize(
+    ("written", "typed", "tolerance", "same"),
+    [
+        (1.234, array(Decimal("1.23"), pa.decimal128(10, 2)), 0.005, True),
+        (1.2349, array(Decimal("1.23"), pa.decimal128(10, 2)), 0.001, False),
+        (0.1001, array(0.1, pa.float32()), 0.001, True),
+        (0.1, array(0.1, pa.float32()), 1e-12, True),
+        (0.102, array(0.1, pa.float32()), 0.001, False),
+        (9007199254740993, array(9007199254740992.0, pa.float64()), 1.0, True),
+    ],
+)
+def test_a_tolerance_is_for_numbers_of_json_too(
+    written: Any, typed: Any, tolerance: float, same: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"v": written}) + "\n", encoding="utf-8")
+    assert compare(tmp_path / "a.json", pa.table({"v": typed}), tolerance={"V": tolerance}).same is same
+
+
+@pytest.mark.parametrize(
     ("folder", "typed", "same"),
     [
         ("2", array(2, pa.int64()), True),

@@ -95,6 +95,16 @@ def test_the_places_of_a_job_of_glue_studio_are_found_with_their_lines() -> None
         ("for n, z in zip(['customer'], ('landing',)):", "    " + frame('f"s3://bucket/{n}/{z}"')),
         ("paths = dict(customer='s3://bucket/customer/landing')", frame("paths['customer']")),
         ("for n in sorted({'customer': 1}):", "    " + frame("f\"s3://bucket/{n}/{'landing':s}\"")),
+        ("with Pool() as pool:", "    pool.map(lambda n: spark.read.json(f's3://bucket/{n}/landing'), ['customer'])"),
+        ("def f(n, z): " + frame('f"s3://bucket/{n}/{z}"'), "pool.submit(f, 'customer', z='landing')"),
+        (
+            "read = glueContext.create_dynamic_frame",
+            'read.from_options("s3", {"paths": ["s3://bucket/customer/landing"]})',
+        ),
+        (
+            "read = glueContext.create_dynamic_frame.from_options",
+            'read(connection_type="s3", connection_options={"paths": ["s3://bucket/customer/landing"]})',
+        ),
         ("place = lambda name, zone='landing': f's3://bucket/{name}/{zone}'", frame("place('customer')")),
         ("f = spark.read.format('json').options(path='s3://bucket/customer/landing').load()",),
         (
@@ -145,6 +155,7 @@ def test_both_branches_of_what_cannot_be_decided_count() -> None:
         ('df.coalesce(1).write.partitionBy("user").json("s3://b/x/")', "s3://b/x/", "", "json"),
         ('df.write.option("path", "s3://b/x/").saveAsTable("stedi.T")', "s3://b/x/", "stedi.t", ""),
         ('df.write.options(path="s3://b/x/").saveAsTable("stedi.t")', "s3://b/x/", "stedi.t", ""),
+        ('sql = spark.sql\nsql("insert into stedi.t select 1")', "", "stedi.t", ""),
         ('df.write.insertInto("stedi.t")', "", "stedi.t", ""),
         ('glueContext.write_dynamic_frame.from_catalog(frame=f, database="S", table_name="T")', "", "s.t", ""),
         ('glueContext.write_dynamic_frame.from_catalog(f, "s", "t")', "", "s.t", ""),
