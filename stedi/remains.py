@@ -125,7 +125,7 @@ def _texts(file: Path, overlap: int) -> Iterator[str]:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    with contextlib.suppress(pa.ArrowException), pq.ParquetFile(file) as parquet:
+    with contextlib.suppress(pa.ArrowException, OSError), pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(_ROWS):
             yield "\n".join(str(value) for column in batch.columns for value in column.to_pylist())
     with faults(f"cannot read {file}"), file.open("rb") as stream:
