@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from stedi.errors import EnvironmentFault
 from stedi.escapes import readings
 from stedi.listing import Listing, named
 from stedi.manifest import MANIFEST, TableRecord
@@ -43,10 +44,12 @@ def remains_of(
     tables: Mapping[str, TableRecord],
     published: Collection[str],
     after: LandingPlace,
+    staging: str,
 ) -> list[str]:
     """Return what whoever erases a customer has to look after by hand.
 
-    `published` are the files of the lake that are made anew or deleted, and `after` is landing as it will be.
+    `published` are the files of the lake that are made anew or deleted, `after` is landing as it will be, and `staging`
+    where landing files are made anew.
     """
     listings = list(listings)
     notes = []
@@ -70,7 +73,7 @@ def remains_of(
         notes.append(
             f"{landing.uri}/expected.json: names counts from before; `stedi verify` holds the tables against them"
         )
-    return notes + _private_folders()
+    return notes + _of_other_forgets(landing, staging) + _private_folders()
 
 
 def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
@@ -151,6 +154,20 @@ def _fits(landing: Storage, tables: Mapping[str, TableRecord]) -> bool:
     return not isinstance(expected, dict) or all(
         expected.get(n, table.rows) == table.rows for n, table in tables.items()
     )
+
+
+def _of_other_forgets(landing: Storage, staging: str) -> list[str]:
+    """Look for landing files that were made anew for other lakes: nothing but a command on that lake removes them."""
+    entries: list[Entry] = []
+    with contextlib.suppress(EnvironmentFault):  # beside the feeds may be folders that this user may not look into
+        entries = landing.list("") if landing.reads_in_place else landing.list(f"{ERASING}-")
+    others = {e.path.partition("/")[0] for e in entries if e.path.startswith(f"{ERASING}-")} - {staging}
+    if not others:
+        return []
+    what = (
+        "folders that forgets in other lakes are making, or have left when they were killed; the next command on such"
+    )
+    return [f"{landing.uri}/{min(others)}: {len(others)} {what} a lake removes its own"]
 
 
 def _private_folders() -> list[str]:
