@@ -205,6 +205,7 @@ class _Work:
                     *(final for _, final in run.moves),
                 },
                 after=run.landing,
+                staging=self.erasure.folder,
             )
             if not dry_run and confirm(self.found):
                 self._step(3)

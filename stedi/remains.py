@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from stedi.errors import EnvironmentFault
 from stedi.escapes import readings
 from stedi.listing import Listing, named
 from stedi.manifest import MANIFEST
@@ -47,11 +48,17 @@ def remains_of(
     rows: Mapping[str, int],
     published: Collection[str],
     after: LandingPlace,
+    staging: str,
 ) -> list[str]:
     """Return what whoever erases a customer has to look after by hand.
 
+<<<<<<< HEAD
     `rows` of the tables, and landing `after`, are as they will be; `published` are the files of the lake that are made
     anew or deleted.
+=======
+    `published` are the files of the lake that are made anew or deleted, `after` is landing as it will be, and `staging`
+    where landing files are made anew.
+>>>>>>> six
     """
     listings = list(listings)
     notes = []
@@ -75,7 +82,7 @@ def remains_of(
         notes.append(
             f"{landing.uri}/expected.json: names counts from before; `stedi verify` holds the tables against them"
         )
-    return notes + _private_folders()
+    return notes + _of_other_forgets(landing, staging) + _private_folders()
 
 
 def _named(landing: Storage, listings: Iterable[Listing], email: str) -> list[str]:
@@ -130,7 +137,7 @@ def _texts(file: Path, overlap: int) -> Iterator[str]:
     import pyarrow as pa  # type: ignore[import-untyped]
     import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
-    with contextlib.suppress(pa.ArrowException), pq.ParquetFile(file) as parquet:
+    with contextlib.suppress(pa.ArrowException, OSError), pq.ParquetFile(file) as parquet:
         for batch in parquet.iter_batches(_ROWS):
             yield "\n".join(str(value) for column in batch.columns for value in column.to_pylist())
     with faults(f"cannot read {file}"), file.open("rb") as stream:
@@ -154,6 +161,20 @@ def _fits(landing: Storage, rows: Mapping[str, int]) -> bool:
     except ValueError:
         return True
     return not isinstance(expected, dict) or all(expected.get(name, count) == count for name, count in rows.items())
+
+
+def _of_other_forgets(landing: Storage, staging: str) -> list[str]:
+    """Look for landing files that were made anew for other lakes: nothing but a command on that lake removes them."""
+    entries: list[Entry] = []
+    with contextlib.suppress(EnvironmentFault):  # beside the feeds may be folders that this user may not look into
+        entries = landing.list("") if landing.reads_in_place else landing.list(f"{ERASING}-")
+    others = {e.path.partition("/")[0] for e in entries if e.path.startswith(f"{ERASING}-")} - {staging}
+    if not others:
+        return []
+    what = (
+        "folders that forgets in other lakes are making, or have left when they were killed; the next command on such"
+    )
+    return [f"{landing.uri}/{min(others)}: {len(others)} {what} a lake removes its own"]
 
 
 def _private_folders() -> list[str]:

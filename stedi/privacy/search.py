@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import os
 import re
 from collections import Counter
@@ -64,7 +65,7 @@ def _in_dictionaries(work: Audit, path: str, file: Path) -> Found:
 
     try:
         return work.values.find_all({text for text in dictionaries(file) if not _PSEUDONYM.fullmatch(text)})
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:  # Arrow has errors of both kinds for what it cannot read
         raise unreadable(path) from error
 
 
@@ -84,8 +85,10 @@ def _metadata(engine: Engine, file: Path) -> list[str]:
     columns = engine.run(file.name, "select name from parquet_schema($file)", names)
     pairs = engine.run(file.name, "select key, value from parquet_kv_metadata($file)", names)
     texts = [bytes(part) for pair in pairs for part in pair if part is not None]
-    # Arrow keeps what is said of single columns there
-    texts += [base64.b64decode(value) for key, value in pairs if bytes(key) == b"ARROW:schema"]
+    for key, value in pairs:
+        if bytes(key) == b"ARROW:schema":
+            with contextlib.suppress(ValueError):  # not as Arrow writes it, and so it is a text like the others
+                texts.append(base64.b64decode(value))  # Arrow keeps what is said of single columns there
     return [*(str(name) for (name,) in columns), *(text.decode(errors="replace") for text in texts)]
 
 

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import duckdb
 import pyarrow as pa  # type: ignore[import-untyped]
 import pyarrow.parquet as pq  # type: ignore[import-untyped]
 import pytest
@@ -64,6 +65,21 @@ def test_what_stands_between_the_columns_and_the_footer(lake: Path) -> None:
     [length] = struct.unpack("<I", data[-8:-4])
     (lake / TRAINING).write_bytes(data[: -length - 8] + f"of {ADA}.".encode() + data[-length - 8 :])
     assert audit(lake).violations[0].startswith(f"values: {TRAINING}: its metadata holds email, 1 time")
+
+
+@pytest.mark.parametrize("table", ["training_curated", "customer_trusted"])
+def test_a_schema_of_arrow_that_is_none(lake: Path, table: str) -> None:
+    """DuckDB reads such a file, and Arrow, which is asked for the dictionaries of training_curated, does not."""
+    path = f"{TABLES[table].prefix}{table}-0.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"create table rows as from read_parquet('{lake / path}')")
+        written = f"(format parquet, kv_metadata {{'ARROW:schema': 'abcde {ADA}'}})"
+        connection.execute(f"copy rows to '{lake / path}' {written}")
+    if table == "training_curated":
+        with pytest.raises(EnvironmentFault, match=f"{path}: cannot be read as Parquet"):
+            audit(lake)
+    else:
+        assert audit(lake).violations[0].startswith(f"values: {path}: its metadata holds email, 1 time")
 
 
 def of_types_that_do_not_fit(file: Path) -> None:

@@ -15,6 +15,7 @@ from stedi.remains import remains_of
 from stedi.storage import open_storage
 
 EMAIL = str(ADA["email"])
+STAGING = ".stedi-erasing-0000000000000000"
 
 
 def notes(lake: Path, landing: Path, *published: str) -> list[str]:
@@ -31,8 +32,9 @@ def notes(lake: Path, landing: Path, *published: str) -> list[str]:
         rows={},
         published=published,
         after=source,
+        staging=STAGING,
     )
-    return [note for note in found if "holds the email" in note]
+    return [note for note in found if "folders stedi-*" not in note]
 
 
 @pytest.mark.parametrize(
@@ -66,5 +68,13 @@ def test_landing_data_in_the_lake_are_no_other_files(tmp_path: Path) -> None:
     (tmp_path / "_stedi/staging/new.json").write_text(EMAIL)
     source = open_storage(tmp_path)
     listings = [list_feed(source, feed) for feed in FEEDS]
-    found = remains_of(source, source, listings, (), email=EMAIL, rows={}, published=(), after=source)
+    found = remains_of(source, source, listings, (), email=EMAIL, rows={}, published=(), after=source, staging="")
     assert not [note for note in found if "is no file of stedi's" in note]
+
+
+def test_landing_files_that_were_made_anew_for_another_lake(tmp_path: Path) -> None:
+    for folder in (STAGING, ".stedi-erasing-1111111111111111"):
+        (tmp_path / "landing" / folder).mkdir(parents=True)
+        (tmp_path / "landing" / folder / "0.json").write_text(EMAIL)
+    [note] = notes(tmp_path / "lake", tmp_path / "landing")
+    assert note.startswith(f"{tmp_path}/landing/.stedi-erasing-1111111111111111: 1 folders that forgets in other lakes")
