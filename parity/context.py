@@ -9,8 +9,8 @@ from pathlib import Path
 from parity.sources import Data, Source, open_source
 from stedi.contracts import TABLES
 from stedi.engine import Engine, quoted
-from stedi.errors import StediError
-from stedi.storage import Options
+from stedi.errors import StediError, UsageError
+from stedi.storage import Options, open_storage
 
 __all__ = ["Context", "Known", "Tables", "lake_context"]
 
@@ -75,6 +75,12 @@ class Context:
         return Known(name, source) if source else None
 
 
-def lake_context(lake: str) -> dict[str, Data]:
-    """Return where the tables of a lake lie, landing too: what a comparison takes as context."""
+def lake_context(lake: str, options: Options | None = None) -> dict[str, Data]:
+    """Return where the tables of a lake lie, landing too: what a comparison takes as context.
+
+    UsageError where there is none of them.
+    """
+    storage = open_storage(lake, options)
+    if not any(storage.list(table.prefix) for table in TABLES.values()):
+        raise UsageError(f"{lake}: holds no table of the lakehouse", fix="name the lake of the left table")
     return {name: f"{lake.rstrip('/')}/{table.prefix}" for name, table in TABLES.items()}

@@ -19,6 +19,7 @@ import duckdb
 from parity.folders import Partitions, is_hidden, partitions_of
 from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
+from stedi.manifest import MANIFEST
 from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
@@ -96,7 +97,10 @@ def _open_place(engine: Engine, view: str, place: str, what: str, options: Optio
 def _entries(place: str, options: Options | None) -> tuple[Storage, list[Entry]]:
     """Return the data files of a file or folder."""
     storage = open_storage(place, options)
-    found = [entry for entry in storage.list("") if _is_data(entry)] if not Path(storage.uri).is_file() else []
+    listed = storage.list("") if not Path(storage.uri).is_file() else []
+    if any(entry.path == MANIFEST for entry in listed):
+        raise UsageError(f"{storage.uri}: is a lake, which holds many tables", fix="compare the folder of one of them")
+    found = [entry for entry in listed if _is_data(entry)]
     parent, _, name = storage.uri.rpartition("/")
     if not found and name and not parent.endswith(":/"):  # above a bucket there is nothing
         beside = open_storage(parent or "/", options)

@@ -52,13 +52,8 @@ def remains_of(
 ) -> list[str]:
     """Return what whoever erases a customer has to look after by hand.
 
-<<<<<<< HEAD
     `rows` of the tables, and landing `after`, are as they will be; `published` are the files of the lake that are made
-    anew or deleted.
-=======
-    `published` are the files of the lake that are made anew or deleted, `after` is landing as it will be, and `staging`
-    where landing files are made anew.
->>>>>>> six
+    anew or deleted, and `staging` is where landing files are made anew.
     """
     listings = list(listings)
     notes = []

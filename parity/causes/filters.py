@@ -86,9 +86,15 @@ def _withdrawn(case: Case, side: Side) -> str:
     date = case.at(CONSENT)
     if email is None or date is None or not is_first or side is Side.LEFT:
         return ""
+    # who once agreed has withdrawn where a record of theirs, in a row too many or as it landed, says nothing of research
+    landed = everybody(case)
+    refusing = f"select {email} as e from {case.only_in(side)} where coalesce({date}, 0) <= 0"
+    if landed is not None and (theirs := landed.column("email")):
+        refusing += f" union all select {theirs} from {landed.view} where coalesce({landed.column(CONSENT)}, 0) <= 0"
     agreeing, withdrew = case.ask(
-        f"select count(*) filter ({email} in (select {email} from {other})), count(*) filter ({date} > 0) "
-        f"from {case.only_in(side)}"
+        f"select count(*) filter ({email} in (select {email} from {other}) "
+        f"or {date} > 0 and {email} not in (select e from ({refusing}) where e is not null)), "
+        f"count(*) filter ({date} > 0) from {case.only_in(side)}"
     )
     if agreeing:
         return ""

@@ -98,7 +98,7 @@ def diff(
         contract=TABLES[table] if table else None,
         keys=[name.strip() for name in key.split(",") if name.strip()],
         tolerance=_tolerances(tolerance),
-        context=lake_context(context) if context else None,
+        context=lake_context(context, options) if context else None,
         may_be_empty=may_be_empty,
         show_pii=show_pii,
         memory_limit=memory_limit,

@@ -83,10 +83,8 @@ Exit codes: 0 the same, 1 different or missing, 2 a job or a comparison failed.
 @option(
     "--known",
     metavar="FILE",
-    default="parity-known.toml",
-    show_default=True,
-    type=click.Path(dir_okay=False),
-    help="Known differences.",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Known differences.  [default: parity-known.toml, if it is there]",
 )
 @clock_skew_ms("By how much the clocks of a device and its owner's phone may differ, on both sides.")
 @option("--show-pii", is_flag=True, help="Show personal data in examples of rows.")
@@ -106,7 +104,7 @@ def run(
     spark_memory: str,
     timeout: float | None,
     report: str | None,
-    known: str,
+    known: str | None,
     clock_skew_ms: int,
     show_pii: bool,
     keep: bool,
@@ -120,6 +118,7 @@ def run(
     DuckDB on one side, the jobs on the other, over the same landing data. Says of every table whether it is the same,
     and of one that is not which rows differ, the likely cause, and where to look first.
     """
+    from parity.known import FILE
     from parity.report import document
     from parity.run import ParityRun
     from parity.run import run as run_parity
@@ -148,7 +147,7 @@ def run(
         versions,
         engines,
         options,
-        Path(known),
+        Path(known or FILE),
         memory_limit,
         show_pii,
         parameters=Parameters(clock_skew_ms=clock_skew_ms),

@@ -317,6 +317,18 @@ def test_what_only_looks_like_it_is_not_named_so(lake: Lake, cause: Cause) -> No
     assert cause not in {explanation.cause for explanation in found.causes}, found.causes
 
 
+def test_a_customer_who_agreed_and_is_not_on_the_left_is_no_missing_filter(lake: Lake) -> None:
+    fewer = lake.sql("from customer_trusted where email <> (select min(email) from customer_trusted)")
+    found = compare(
+        fewer,
+        lake.tables["customer_trusted"],
+        context=lake.context("customer_trusted"),
+        contract=TABLES["customer_trusted"],
+    )
+    assert found.verdict is Verdict.DIFFERENT
+    assert Cause.MISSING_CONSENT_FILTER not in {explanation.cause for explanation in found.causes}
+
+
 def test_the_same_rows_in_the_same_order_have_no_cause_at_all(lake: Lake) -> None:
     assert judge(lake, "customer_trusted", lake.tables["customer_trusted"]).causes == ()
 

@@ -29,6 +29,16 @@ def test_the_same_table_in_another_order(files: tuple[Path, Path], stedi: Callab
     assert "1 table: all the same" in out
 
 
+def test_a_lake_is_no_table_and_a_context_is_a_lake(
+    lake: Path, files: tuple[Path, Path], stedi: Callable[..., Answer]
+) -> None:
+    assert stedi("build", "--lake", lake)[0] == 0
+    code, _, err = stedi("parity", "diff", lake / "customer/trusted", lake)
+    assert (code, "is a lake, which holds many tables" in err) == (2, True)
+    code, _, err = stedi("parity", "diff", files[0], files[0], "--context", files[0].parent)
+    assert (code, "holds no table of the lakehouse" in err) == (2, True)
+
+
 def test_a_difference_ends_with_1_and_says_what(files: tuple[Path, Path], stedi: Callable[..., Answer]) -> None:
     LEFT.with_columns(x=pl.col("x") + 1).write_parquet(files[1])
     code, out, err = stedi("parity", "diff", *files, "--key", "id, name", "--report", files[0].parent / "report")

@@ -311,6 +311,7 @@ def parent(number: int) -> int:
         (("--report", "/proc/report"), {}, "cannot write to /proc/report"),
         (("--landing", "nowhere"), {}, "there is no such folder"),
         (("--jobs", "nowhere"), {}, "there is no such folder"),
+        (("--known", "nowhere.toml"), {}, "'nowhere.toml' does not exist"),
     ],
 )
 def test_what_a_run_lacks_is_said_before_a_job_runs(
