@@ -86,7 +86,7 @@ def _withdrawn(case: Case, side: Side) -> str:
     date = case.at(CONSENT)
     if email is None or date is None or not is_first or side is Side.LEFT:
         return ""
-    # who once agreed has withdrawn where a record of theirs, in a row too many or as it landed, says nothing of research
+    # who once agreed has withdrawn where another record of theirs, too many here or as it landed, does not agree
     landed = everybody(case)
     refusing = f"select {email} as e from {case.only_in(side)} where coalesce({date}, 0) <= 0"
     if landed is not None and (theirs := landed.column("email")):
