@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 from stedi.contracts import TABLES
+from stedi.counted import counted
 from stedi.escapes import readings
 from stedi.listing import Listing
 from stedi.masking import mask_path
@@ -89,8 +90,8 @@ def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> l
         for path, file in after.fetch(listing.files).items():
             if lines := _lines_with(file, wanted, sign):
                 found[path] = lines
-    what = "lines of others, which hold the email elsewhere than where it says whose they are; look after them"
-    return [f"{_shown(after, list(found))}: {sum(found.values()):,} {what}"] if found else []
+    what = "of others with the email elsewhere than where it says whose they are, to be looked after by hand"
+    return [f"{_shown(after, list(found))}: {counted(sum(found.values()), 'line')} {what}"] if found else []
 
 
 def _lines_with(file: Path, wanted: re.Pattern[str], sign: bytes) -> int:
@@ -127,7 +128,7 @@ def _holds(file: Path, email: str) -> bool:
 
 
 def _shown(landing: LandingPlace, paths: list[str]) -> str:
-    others = f" and {len(paths) - 1:,} others" if len(paths) > 1 else ""
+    others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
     return f"{landing.uri}/{mask_path(paths[0])}{others}"
 
 
