@@ -19,7 +19,7 @@ from stedi.privacy.values import Found
 from stedi.privacy.work import TRAINING, Audit, literal
 from stedi.storage import faults
 
-__all__ = ["mask_names", "search_others", "search_reports", "search_tables"]
+__all__ = ["mask_names", "search_others", "search_reports", "search_tables", "see_reports"]
 
 
 def search_tables(work: Audit) -> None:
@@ -80,13 +80,19 @@ def search_others(work: Audit) -> None:
             _report(check, "the name of a file", work.values.find(file.path))
 
 
+def see_reports(reports: Collection[str | os.PathLike[str]]) -> None:
+    """Raise EnvironmentFault for a report that is not there: better before the audit than after."""
+    for report in map(Path, reports):
+        with faults(f"cannot read {report}"):
+            if not report.exists():
+                raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
+
+
 def search_reports(work: Audit, reports: Collection[str | os.PathLike[str]]) -> None:
     """Search files that lie elsewhere."""
     check = work.check("values")
     for report in map(Path, reports):
         with faults(f"cannot read {report}"):
-            if not report.exists():
-                raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
             files = sorted(path for path in report.rglob("*") if path.is_file()) if report.is_dir() else [report]
         for file in files:
             work.cover("report", str(file), file)
