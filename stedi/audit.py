@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 
 from stedi.contracts import FEEDS, TABLES
+from stedi.counted import counted
 from stedi.engine import Engine, quoted
 from stedi.errors import StediError
 from stedi.masking import mask
@@ -90,7 +91,7 @@ def _violations(engine: Engine, name: str) -> list[str]:
     counts = engine.run(
         f"audit {name}", f"select table_name, count(*) from ({sql}) group by table_name order by table_name"
     )
-    found = [f"{table}: {count:,} violations" for table, count in counts]
+    found = [f"{table}: {counted(count, 'violation')}" for table, count in counts]
     return found + [f"{table}: {_key(name, key)}" for table, key in shown]
 
 

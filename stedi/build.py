@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from stedi import __version__, plan
 from stedi.contracts import FEEDS, TABLES
+from stedi.counted import counted
 from stedi.errors import AuditFailed, CheckFailed, StediError, UsageError
 from stedi.listing import check_unchanged, list_feeds, named
 from stedi.manifest import OWN, THE_LAKE, THE_SAMPLE, FeedRecord, FileRecord, LedgerRecord, Manifest, TableRecord
@@ -162,19 +163,19 @@ def _read(run: Run) -> None:
     for name, feed in run.feeds().items():
         if feed.forgotten:
             run.notes.append(
-                f"{TABLES[name].feed}: {feed.forgotten:,} lines of forgotten customers landed, and were dropped;"
-                " `stedi privacy forget --late` erases them from the landing files"
+                f"{TABLES[name].feed}: dropped {counted(feed.forgotten, 'line')} of forgotten customers that landed"
+                " late; `stedi privacy forget --late` erases them from the landing files"
             )
         if feed.quarantined and not feed.rows:
             run.notes.append(
-                f"{TABLES[name].feed}: none of its {feed.quarantined:,} lines is a row of this feed; the tables made"
+                f"{TABLES[name].feed}: has no row among its {counted(feed.quarantined, 'line')}; the tables made"
                 " from it are empty (one JSON object a line, keys as in docs/lakehouse.md?)"
             )
     withdrawals = run.feeds()["customer_landing"].quarantined
     if withdrawals:
         run.notes.append(
             f"customer: a withdrawal of consent that stands in a quarantined line has no effect; look at the"
-            f" {withdrawals:,} lines"
+            f" {counted(withdrawals, 'line')}"
         )
     for name, landed in run.landed.items():
         run.landed[name].record = _stage_quarantine(run, landed)
@@ -201,14 +202,14 @@ def _audit(run: Run) -> None:
     violations = run_audits(run.relations, run.audits)
     if violations:
         raise AuditFailed(
-            f"{run.lake.uri}: {len(violations)} audits failed, nothing was published",
+            f"{run.lake.uri}: {counted(len(violations), 'audit')} failed, nothing was published",
             violations=violations,
             fix="the old tables stand; look at the stages' SQL and at the landing data of these keys",
         )
     run.made = {name: replace(table, left_out=left_out_of(run.relations, name)) for name, table in run.made.items()}
-    counted = ledger_of(run.relations)
+    found = ledger_of(run.relations)
     for name, feed in feeds.items():
-        kept, dropped, why = counted[TABLES[name].feed]
+        kept, dropped, why = found[TABLES[name].feed]
         dropped += feed.forgotten
         run.ledger.append(
             LedgerRecord(TABLES[name].feed, feed.lines, kept, dropped, why, feed.quarantined, feed.forgotten)
@@ -332,7 +333,7 @@ def _refuse_quarantined(run: Run, feeds: dict[str, FeedRecord]) -> None:
 def _notes(run: Run, standing: Standing) -> list[str]:
     left = [path for listing in run.listings.values() for path in listing.left]
     return named([f"left alone, no landing file: {run.landing.uri}/{mask_path(path)}" for path in left]) + [
-        f"{run.lake.uri}/{prefix}: {len(paths)} files that stedi did not write, as {mask_path(paths[0])}; whoever reads"
-        " the whole folder reads them too"
+        f"{run.lake.uri}/{prefix}: {counted(len(paths), 'file')} that stedi did not write, as {mask_path(paths[0])};"
+        " whoever reads the whole folder reads them too"
         for prefix, paths in standing.foreign().items()
     ]

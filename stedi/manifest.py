@@ -216,7 +216,8 @@ class Manifest:
                 ) from error
             raise EnvironmentFault(
                 f"{storage.uri}/{MANIFEST}: is not a manifest this version can read",
-                fix="delete that file and run `stedi build --landing URI`, as before: everything is built again",
+                fix=f"delete that file and run `stedi build --lake {storage.uri} --landing URI`, as before:"
+                " everything is built again",
             ) from error
 
 

@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from stedi.counted import counted
 from stedi.errors import EnvironmentFault
 from stedi.escapes import readings
 from stedi.listing import Listing, named
@@ -96,8 +97,8 @@ def _in_lines(after: LandingPlace, listings: Iterable[Listing], email: str) -> l
         for path, file in after.fetch(listing.files).items():
             if lines := _lines_with(file, wanted, sign):
                 found[path] = lines
-    what = "lines of others, which hold the email elsewhere than where it says whose they are; look after them"
-    return [f"{_shown(after, list(found))}: {sum(found.values()):,} {what}"] if found else []
+    what = "of others with the email elsewhere than where it says whose they are, to be looked after by hand"
+    return [f"{_shown(after, list(found))}: {counted(sum(found.values()), 'line')} {what}"] if found else []
 
 
 def _lines_with(file: Path, wanted: re.Pattern[str], sign: bytes) -> int:
@@ -144,7 +145,7 @@ def _texts(file: Path, overlap: int) -> Iterator[str]:
 
 
 def _shown(landing: LandingPlace, paths: list[str]) -> str:
-    others = f" and {len(paths) - 1:,} others" if len(paths) > 1 else ""
+    others = f" and {counted(len(paths) - 1, 'other')}" if len(paths) > 1 else ""
     return f"{landing.uri}/{mask_path(paths[0])}{others}"
 
 

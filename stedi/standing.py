@@ -35,8 +35,10 @@ class Standing:
         return {reader for name in damaged for reader in ([name] if name in STAGES else self._readers(name))}
 
     def foreign(self) -> dict[str, list[str]]:
-        """Return, by the folder of a table, the files that no build has put there."""
-        own = {file.path for file in _files(self.manifest)}
+        """Return, by the folder of a table, the files that no build has put there, and that none would replace."""
+        own = {file.path for file in _files(self.manifest)} | {
+            f"{TABLES[name].prefix}{name}-0.parquet" for name in STAGES
+        }
         found = {
             TABLES[name].prefix: [entry.path for entry in self.folders[TABLES[name].prefix] if entry.path not in own]
             for name in STAGES

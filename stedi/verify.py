@@ -18,6 +18,7 @@ import duckdb
 
 from stedi.audit import audits_of, ledger_of, prepare, run_audits
 from stedi.contracts import TABLES
+from stedi.counted import counted
 from stedi.engine import build_of, explain, glob_safe
 from stedi.errors import StediError, UsageError
 from stedi.lake import Lake
@@ -240,7 +241,7 @@ def _landing(work: _Verification) -> None:
                 work.problem(f"{landing.uri}/{path}: this landing file {what} since the build", fix)
         if seen.new:
             work.report.notes.append(
-                f"{name}: {len(seen.new)} new landing files since the build, as {landing.uri}/{seen.new[0]};"
+                f"{name}: {counted(len(seen.new), 'new landing file')} since the build, as {landing.uri}/{seen.new[0]};"
                 " run `stedi build`"
             )
         if not seen.same:

@@ -12,6 +12,7 @@ from stedi.cli.options import as_json, lake, memory_limit, on_s3, option
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.contracts import TABLES
+from stedi.counted import counted
 from stedi.errors import VerifyFailed
 from stedi.storage import Options
 
@@ -82,7 +83,7 @@ def verify(
     else:
         rows = [(TABLES[name].zone, name, f"{report.tables[name]:,}") for name in TABLES if name in report.tables]
         print_table(("zone", "table", "rows"), rows, right=("rows",))
-        checks = ", ".join(_counted(count, *_CHECKS[check]) for check, count in report.checks.items())
+        checks = ", ".join(counted(count, *_CHECKS[check]) for check, count in report.checks.items())
         if report.ledger:
             print_lines("", *map(str, report.ledger))
         print_lines("", f"lake {shown(report.lake)}", f"checked: {checks}")
@@ -129,7 +130,7 @@ def _in_athena(
 def _conclude(what: str, problems: Sequence[str], fixes: Sequence[str], *, as_json: bool) -> None:
     if problems:
         raise VerifyFailed(
-            f"{what}: {_counted(len(problems), 'problem', 'problems')}",
+            f"{what}: {counted(len(problems), 'problem', 'problems')}",
             problems=[shown(problem) for problem in problems],
             fix="; ".join(fixes),
         )
@@ -139,7 +140,3 @@ def _conclude(what: str, problems: Sequence[str], fixes: Sequence[str], *, as_js
 
 def _number(count: int | None) -> str:
     return "" if count is None else f"{count:,}"
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count:,} {one if count == 1 else more}"

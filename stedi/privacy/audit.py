@@ -27,7 +27,7 @@ from stedi.masking import mask, mask_key
 from stedi.privacy.bad_lines import bad_lines, values_of
 from stedi.privacy.certificate import Certificate
 from stedi.privacy.consents import Consents, read_customers
-from stedi.privacy.search import mask_names, search_others, search_reports, search_tables
+from stedi.privacy.search import mask_names, search_others, search_reports, search_tables, see_reports
 from stedi.privacy.texts import is_parquet
 from stedi.privacy.values import PERSONAL
 from stedi.privacy.work import CHECKED_IN_SQL, Audit, literal, see_file, unreadable
@@ -64,6 +64,7 @@ def audit(
     Raises StediError where it cannot be carried out: no lake, landing data gone, a file that cannot be read, a build
     under way.
     """
+    see_reports(reports)
     with Lake.open(lake, memory_limit=memory_limit, whole=True, options=options) as opened:
         if opened.notes:  # it could not be settled: another process is changing it
             raise EnvironmentFault(opened.notes[0], fix="run the audit again when that has ended")

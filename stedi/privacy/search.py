@@ -20,7 +20,7 @@ from stedi.privacy.values import Found
 from stedi.privacy.work import TRAINING, Audit, literal, see_file, unreadable
 from stedi.storage import faults, open_storage
 
-__all__ = ["mask_names", "search_others", "search_reports", "search_tables"]
+__all__ = ["mask_names", "search_others", "search_reports", "search_tables", "see_reports"]
 
 _PSEUDONYM = re.compile("[0-9a-f]{64}")
 
@@ -101,6 +101,14 @@ def search_others(work: Audit) -> None:
     for file in work.certificate.files:
         if file.place != "landing":
             _report(check, "the name of a file", work.values.find(file.path))
+
+
+def see_reports(reports: Collection[str | os.PathLike[str]]) -> None:
+    """Raise EnvironmentFault for a report that is not there: better before the audit than after."""
+    for report in map(Path, reports):
+        with faults(f"cannot read {report}"):
+            if not report.exists():
+                raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
 
 
 def search_reports(work: Audit, reports: Collection[str | os.PathLike[str]]) -> None:

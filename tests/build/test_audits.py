@@ -32,7 +32,7 @@ WRONG: list[tuple[str, str, str, str]] = [
         "consent",
         "customer_trusted",
         "from (from old offset 1) union all (select * replace (null as shareWithResearchAsOfDate) from old limit 1)",
-        "customer_trusted: 1 violations",
+        "customer_trusted: 1 violation",
     ),
     (
         "consent",
@@ -50,13 +50,13 @@ WRONG: list[tuple[str, str, str, str]] = [
         "consent",
         "accelerometer_trusted",
         "from old union all select email, 1, 0, 0, 0 from (from refused limit 1)",
-        "accelerometer_trusted: 1 violations",
+        "accelerometer_trusted: 1 violation",
     ),
     (
         "consent",
         "step_trainer_trusted",
         "from old union all select 1, serialNumber, 0 from (from refused limit 1)",
-        "step_trainer_trusted: 1 violations",
+        "step_trainer_trusted: 1 violation",
     ),
     (
         "consent",
@@ -109,13 +109,13 @@ WRONG: list[tuple[str, str, str, str]] = [
         "nothing_multiplied",
         "customer_trusted",
         "from old union all (from old limit 1)",
-        "customer_trusted: 1 violations",
+        "customer_trusted: 1 violation",
     ),
     (
         "nothing_multiplied",
         "customers_curated",
         "from old union all (from old limit 1)",
-        "customers_curated: 1 violations",
+        "customers_curated: 1 violation",
     ),
     (
         "consent",
@@ -133,13 +133,13 @@ WRONG: list[tuple[str, str, str, str]] = [
         "consent",  # of two people under one pseudonym
         "training_curated",
         "select * replace (min(customerPseudonym) over () as customerPseudonym) from old",
-        "training_curated: 1 violations",
+        "training_curated: 1 violation",
     ),
     (
         "consent",  # one reading that is nobody's
         "training_curated",
         "from old union all (select * replace (x + 0.25 as x) from old limit 1)",
-        "training_curated: 1 violations",
+        "training_curated: 1 violation",
     ),
     (
         "keys_present",
@@ -158,14 +158,14 @@ WRONG: list[tuple[str, str, str, str]] = [
         "device_owners_by_rule",
         "device_owners",
         "select * replace ('none that landed' as serialNumber) from old limit 1",
-        "device_owners: 1 violations",
+        "device_owners: 1 violation",
     ),
     *(
         (
             "device_owners_by_rule",
             "device_owners",
             f"select * replace ({wrong}) from (from old where matched = 30 and runner_up_matched = 0 limit 1)",
-            "device_owners: 1 violations",
+            "device_owners: 1 violation",
         )
         for wrong in (
             "31::bigint as readings, 31::bigint as matched",
@@ -207,13 +207,13 @@ WRONG: list[tuple[str, str, str, str]] = [
         "machine_learning_traceable",
         "machine_learning_curated",
         "select * replace (distanceFromObject + 1000 as distanceFromObject) from old limit 1",
-        "machine_learning_curated: 1 violations",
+        "machine_learning_curated: 1 violation",
     ),
     (
         "machine_learning_traceable",
         "machine_learning_curated",
         "select * replace (z + 0.5 as z) from old limit 1",
-        "machine_learning_curated: 1 violations",
+        "machine_learning_curated: 1 violation",
     ),
     (
         "types_as_declared",

@@ -243,6 +243,7 @@ def test_a_damaged_manifest_is_a_clear_error(
         code, _, err = stedi(*command, "--lake", lake)
         assert code == 2
         assert f"{lake}/{MANIFEST}: is not a manifest this version can read" in err
+        assert f"Fix: delete that file and run `stedi build --lake {lake} --landing URI`" in err
     (lake / MANIFEST).unlink()
     assert stedi("build", "--landing", landing, "--lake", lake)[0] == 0
     assert stedi("verify", "--lake", lake)[0] == 0
@@ -399,5 +400,9 @@ def test_files_that_are_not_ours_stay_and_are_named(landing: Path, lake: Path, s
     foreign.write_bytes(b"of another engine")
     code, _, err = stedi("build", "--landing", landing, "--lake", lake)
     assert code == 0
-    assert "customer/trusted/: 1 files that stedi did not write, as customer/trusted/part-00000.snappy.parquet" in err
+    assert "customer/trusted/: 1 file that stedi did not write, as customer/trusted/part-00000.snappy.parquet" in err
     assert foreign.read_bytes() == b"of another engine"
+    # of a lake without its record the tables are built over, and are nobody's
+    foreign.unlink()
+    (lake / "_stedi/manifest.json").unlink()
+    assert not [note for note in build(lake, landing).notes if "did not write" in note]

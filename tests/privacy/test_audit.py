@@ -390,6 +390,7 @@ def test_a_personal_value_in_a_report_elsewhere(lake: Path, tmp_path: Path, sted
     code, out, err = stedi("privacy", "audit", "--lake", lake, "--reports", given)
     assert code == 1
     assert "holds email" in err
+    assert "any other file that is named is yours to correct" in err
     assert "quillfeather" not in (out + err).lower()
 
 
@@ -489,7 +490,9 @@ def test_what_cannot_be_checked_is_no_clean_lake(lake: Path, tmp_path: Path, ste
     assert code == 2
     assert json.loads(out)["error"]["exit_code"] == 2
     assert "no lake was built here" in err
-    assert stedi("privacy", "audit", "--lake", lake, "--reports", tmp_path / "nowhere")[0] == 2
+    # seen before anything else is looked at
+    code, _, err = stedi("privacy", "audit", "--lake", tmp_path / "nothing", "--reports", tmp_path / "nowhere")
+    assert (code, "nowhere: no such file or folder" in err) == (2, True)
     (lake / FILES["training_curated"]).write_bytes(b"PAR1 no Parquet PAR1")
     assert stedi("privacy", "audit", "--lake", lake)[0] == 2
 

@@ -307,7 +307,7 @@ def test_the_email_is_shown_nowhere(
         if arguments[0] == "-":
             assert code == 0
             assert "has the email in its name" in err
-            assert "friend.json: 1 lines of others, which hold the email elsewhere" in err
+            assert "friend.json: 1 line of others with the email elsewhere" in err
             assert "notes.txt: is no file of stedi's, and holds the email" in err
             assert f"{lake}/todo.txt: is no file of stedi's, and holds the email" in err
 
@@ -509,4 +509,4 @@ def test_the_clocks_may_differ_by_what_they_did(people: People, lake: Path) -> N
 def test_an_audit_that_fails_changes_nothing(people: People, lake: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     build(lake, people.landing)
     monkeypatch.setattr("stedi.audit.run_audits", lambda *_: {"consent": ["customer_trusted: 1 violations"]})
-    refused(people, lake, AuditFailed, "audits failed")
+    refused(people, lake, AuditFailed, "1 audit failed")

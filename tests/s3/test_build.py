@@ -351,7 +351,7 @@ def test_foreign_objects_stay(s3: Bucket, landing: Path, stedi: Command) -> None
         s3.put(key, b"foreign")
     code, _, err = stedi("build", "--lake", s3.uri())
     assert code == 0
-    assert "1 files that stedi did not write, as customer/trusted/part-0.parquet" in err
+    assert "1 file that stedi did not write, as customer/trusted/part-0.parquet" in err
     assert [s3.get(key) for key in foreign] == [b"foreign"] * len(foreign)
 
 

@@ -9,6 +9,7 @@ import re
 import stat
 import threading
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,6 +115,7 @@ def test_show_and_clear(source: Bucket, landing: Path, stedi: Command, cache: Pa
     document = json.loads(stedi("cache", "show", "--json")[1])
     assert document["folder"] == str(cache)
     assert [(b["bucket"], b["objects"], b["bytes"]) for b in document["buckets"]] == [(source.name, 3, size)]
+    assert datetime.fromisoformat(document["buckets"][0]["used"]).tzinfo
     assert stedi("cache", "clear", "--bucket", "another")[0] == 0
     assert len(objects(cache)) == 3
     assert json.loads(stedi("cache", "clear", "--bucket", source.name, "--json")[1])["removed"] == 3
@@ -134,7 +136,7 @@ def test_clear_removes_what_a_killed_build_had_made(source: Bucket, stedi: Comma
     assert made.exists()
     del user
     gc.collect()
-    assert stedi("cache", "clear")[1].startswith("1 objects, 13 bytes removed")
+    assert stedi("cache", "clear")[1].startswith("1 object, 13 bytes removed")
     assert not made.exists()
 
 

@@ -687,6 +687,12 @@ def test_no_name_is_cut_on_a_dumb_terminal() -> None:
     assert "…" not in text
 
 
+@pytest.mark.usefixtures("place")
+def test_an_error_is_told_once_on_a_terminal() -> None:
+    assert on_terminal(["privacy", "audit"]).count("no lake was built here") == 1
+    assert on_terminal(["privacy", "audit", "--json"]).count("no lake was built here") == 2
+
+
 def test_a_query_on_a_terminal_that_is_too_narrow(built: Path) -> None:
     words = " ".join(["word"] * 15)
     sql = f"select 1 as n, '{words}' as a_text union all select 2, null order by n"

@@ -218,7 +218,7 @@ def test_a_new_landing_file_is_a_note(lake: Path) -> None:
     report = verify(lake)
     assert report.ok
     [note] = report.notes
-    assert "1 new landing files" in note
+    assert "1 new landing file since" in note
     assert "stedi build" in note
 
 

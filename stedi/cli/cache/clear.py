@@ -7,6 +7,7 @@ import click
 from stedi.cli.cache.options import bucket, cache_dir
 from stedi.cli.options import as_json
 from stedi.cli.output import print_json, print_lines, shown
+from stedi.counted import counted
 
 __all__ = ["clear"]
 
@@ -33,4 +34,4 @@ def clear(*, bucket: str | None, cache_dir: str, as_json: bool) -> None:
     if as_json:
         print_json({"folder": str(opened.folder), "removed": objects, "bytes": size})
     else:
-        print_lines(f"{objects:,} objects, {size:,} bytes removed from {shown(str(opened.folder))}")
+        print_lines(f"{counted(objects, 'object')}, {counted(size, 'byte')} removed from {shown(str(opened.folder))}")

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import click
 
 from stedi.cli.cache.options import bucket, cache_dir
 from stedi.cli.options import as_json, option
 from stedi.cli.output import print_json, print_lines, print_table, shown
+
+if TYPE_CHECKING:
+    from stedi.cache import Held
 
 __all__ = ["show"]
 
@@ -37,13 +41,19 @@ def show(*, bucket: str | None, cache_dir: str, cache_size: str, as_json: bool) 
     held = [entry for entry in opened.held() if bucket in (None, entry.bucket)]
     if as_json:
         print_json(
-            {"folder": str(opened.folder), "limit": opened.limit, "buckets": [asdict(entry) for entry in held]},
+            {
+                "folder": str(opened.folder),
+                "limit": opened.limit,
+                "buckets": [asdict(entry) | {"used": _time(entry)} for entry in held],
+            },
         )
         return
-    rows = [
-        (e.bucket, f"{e.objects:,}", f"{e.bytes:,}", datetime.fromtimestamp(e.used, UTC).isoformat(timespec="seconds"))
-        for e in held
-    ]
+    rows = [(entry.bucket, f"{entry.objects:,}", f"{entry.bytes:,}", _time(entry)) for entry in held]
     print_table(("bucket", "objects", "bytes", "last used"), rows, right=("objects", "bytes"))
     total = sum(entry.bytes for entry in held)
     print_lines("", f"{total:,} of {opened.limit:,} bytes in {shown(str(opened.folder))}")
+
+
+def _time(entry: Held) -> str:
+    """Return when an object of a bucket was last used."""
+    return datetime.fromtimestamp(entry.used, UTC).isoformat(timespec="seconds")

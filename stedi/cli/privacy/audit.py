@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import click
 
 from stedi.cli.options import folders, lake, memory_limit, on_s3, option
 from stedi.cli.output import expect_json, note, print_json, shown
 from stedi.cli.progress import Parts
+from stedi.counted import counted
 from stedi.errors import VerifyFailed
 from stedi.storage import Options
 
@@ -40,7 +43,8 @@ def audit(*, lake: str, reports: str | None, memory_limit: str | None, options: 
     itself. The certificate, JSON, names every file with its hash and every check with its counts. Exit 1 lists what is
     wrong, masked; exit 2 says that it could not be checked.
     """
-    expect_json(asked=True)
+    # the error of a terminal is told once
+    expect_json(asked=as_json or not sys.stdout.isatty())
     from stedi.privacy import audit as audit_lake
 
     with Parts() as progress:
@@ -51,9 +55,9 @@ def audit(*, lake: str, reports: str | None, memory_limit: str | None, options: 
         note(f"note: {shown(text)}")
     print_json(certificate.document())
     if certificate.violations:
-        count = len(certificate.violations)
         raise VerifyFailed(
-            f"{certificate.lake}: {count:,} {'violation' if count == 1 else 'violations'} of privacy",
+            f"{certificate.lake}: {counted(len(certificate.violations), 'violation')} of privacy",
             problems=[shown(violation) for violation in certificate.violations],
-            fix="take away what should not be there, from landing where a build makes it, and `stedi build --force`",
+            fix=f"`stedi build --force --lake {certificate.lake}` makes tables and _stedi anew, and what comes back"
+            " stands in the landing data; any other file that is named is yours to correct or to move away",
         )

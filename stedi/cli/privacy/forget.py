@@ -12,6 +12,7 @@ from stedi.cli.options import as_json, folders, lake, memory_limit, on_s3, optio
 from stedi.cli.output import note, print_json, print_lines, print_table, shown
 from stedi.cli.progress import Parts
 from stedi.contracts import TABLES
+from stedi.counted import counted
 from stedi.errors import CheckFailed, UsageError
 from stedi.forget import Forgetting
 from stedi.forget import forget as forget_customer
@@ -162,7 +163,7 @@ def _print(found: Forgetting) -> None:
     if person.spellings:
         print_lines(
             "",
-            f"customer: {person.records:,} records, {len(person.spellings):,} spellings of the email",
+            f"customer: {counted(person.records, 'record')}, {counted(len(person.spellings), 'spelling')} of the email",
             f"devices: {len(person.attributed):,} by attribution, {len(person.claimed):,} by serial number alone;"
             f" {person.unproven:,} more that the records name may be somebody else's, and stay",
         )
@@ -170,7 +171,7 @@ def _print(found: Forgetting) -> None:
 
 def _ending(found: Forgetting, *, dry_run: bool, late: bool) -> str:
     lines = sum(found.lines.values())
-    what = f"{lines:,} lines of {len(found.lines):,} landing files"
+    what = f"{counted(lines, 'line')} of {counted(len(found.lines), 'landing file')}"
     if not found.tables:
         return (
             "nothing of forgotten customers has landed since" if late else "forgotten before; nothing has landed since"
@@ -182,7 +183,7 @@ def _ending(found: Forgetting, *, dry_run: bool, late: bool) -> str:
         return f"forgotten in advance: {what} is left in lake {shown(found.lake)}" if found.done else ""
     if dry_run:
         return f"dry run, nothing was changed: {what} would go, of lake {shown(found.lake)}"
-    versions = f", {found.old_versions:,} old versions of objects" if found.old_versions else ""
+    versions = f", {counted(found.old_versions, 'old version')} of objects" if found.old_versions else ""
     return (
         f"forgotten: {what}{versions}; lake {shown(found.lake)}, landing {shown(found.landing)}" if found.done else ""
     )
