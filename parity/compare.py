@@ -22,11 +22,12 @@ from parity.context import Context, Tables
 from parity.difference import SIDES, changed_by_key, find_difference, look_up, view_rows
 from parity.examples import EXAMPLES, Show, find_examples
 from parity.fingerprint import Fingerprint, fingerprint
+from parity.long_integers import refuse_long_integers
 from parity.lossless import lost
 from parity.pairing import Pairing, is_number, pair
 from parity.personal import Hider
 from parity.shown import show_all, showing, without_names
-from parity.sources import Data, Source, open_source, readable, refuse_long_integers
+from parity.sources import Data, Source, open_source, readable
 from parity.tolerance import Tolerance, near, pair_near
 from parity.verdict import Cause, Explanation, Side, State, TableVerdict, Verdict, missing
 from stedi.contracts import Table

@@ -17,13 +17,14 @@ from typing import Any, Literal
 import duckdb
 
 from parity.folders import Partitions, is_hidden, partitions_of
+from parity.kinds import refuse_kinds, top_level
 from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.manifest import MANIFEST
 from stedi.masking import scrub
 from stedi.storage import Entry, Options, Storage, faults, open_storage
 
-__all__ = ["Data", "Source", "open_source", "readable", "refuse_long_integers"]
+__all__ = ["Data", "Source", "open_source", "readable"]
 
 Data = Any
 """A path or URI of a file or folder, a sequence of paths, paths by where they lie below the table's folder, an Arrow
@@ -38,10 +39,6 @@ _FILE = "_stedi_parity_file"
 """The column of each row's file, beside the file's own, which may well be called filename."""
 _DIGITS = 38
 """Digits of a decimal that DuckDB holds; larger ones it reads as doubles."""
-_EXACT = 2**53
-"""The whole numbers up to which each is a double of its own."""
-_WHOLE = r"[\[:,\s](-?[0-9]{16,}[.eE]?)"
-_TEXT = r'"(?:[^"\\]|\\.)*"'
 _TEXTUAL = ("DATE", "TIME", "TIMESTAMP", "TIMESTAMP WITH TIME ZONE", "UUID", "TIMESTAMP_NS")
 
 _FIX = {
@@ -167,6 +164,8 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
     paths = [glob_safe(file) for file in files.values()]
     read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
     plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
+    files_schema = top_level(engine, paths, what)
+    refuse_kinds(files_schema.values(), what)
     if any("DOUBLE" in type_ for _, type_ in plain):
         _refuse_long_decimals(engine, paths, what)
     names = set(next(iter(partitions.values()), ()))
@@ -174,7 +173,7 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
         _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
         return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
-    written = _written(engine, paths[0], what)
+    written = {name: column.repetition for name, column in next(iter(files_schema.values())).items()}
     spelled: dict[str, str] = {}
     if any(re.search(r"_\d+$", name) for name, _ in plain):
         spelled = {name: real for (name, _), real in zip(plain, written, strict=False) if name != real}
@@ -190,22 +189,6 @@ def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> No
             f"{what}: {name} has {digits} digits, and only {_DIGITS} can be compared",
             fix="compare it as text, or leave it out",
         )
-
-
-def _written(engine: Engine, path: str, what: str) -> dict[str, str]:
-    """Return the top-level names in a Parquet file, of which DuckDB renames those that differ in case only.
-
-    With each comes its repetition: REQUIRED, OPTIONAL or REPEATED.
-    """
-    rows = engine.run(what, "select name, num_children, repetition_type from parquet_schema($file)", {"file": path})
-    names, below = {}, 0
-    for name, children, repetition in rows[1:]:
-        if below:
-            below += (children or 0) - 1
-            continue
-        names[str(name)] = str(repetition)
-        below = children or 0
-    return names
 
 
 def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions: Partitions, what: str) -> Source:
@@ -232,7 +215,11 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
     spelled = {name: twin for name, _ in guessed if (twin := _twin(name, guessed))}
     texts = {name: "VARCHAR" for name, type_ in columns.items() if "DOUBLE" in type_}
     for name, types in ((f"{view}_files", columns), (f"{view}_texts", texts)):
-        if types and not spelled:
+        if types and spelled:
+            # by their keys: in a list of columns to read DuckDB takes two that differ in case for one
+            keyed = {column: (spelled.get(column, column), type_) for column, type_ in types.items()}
+            _view_keys(engine, name, keyed, values, what)
+        elif types:
             with explained(what):
                 relation = engine.connection.read_json(
                     paths,
@@ -252,6 +239,26 @@ def _open_json(engine: Engine, view: str, files: Mapping[str, Path], partitions:
     weak = dict.fromkeys((name for name, _ in found), "JSON")
     weak |= dict.fromkeys(next(iter(partitions.values()), ()), "folder")
     return Source(view, "JSON", tuple(found), weak, spelled)
+
+
+def _view_keys(
+    engine: Engine, view: str, keyed: Mapping[str, tuple[str, str]], values: Mapping[str, object], what: str
+) -> None:
+    """Make a view of objects of JSON, with a column for each key: its name -> the key and the type."""
+    picked = []
+    for name, (key, type_) in keyed.items():
+        at = key.replace("~", "~0").replace("/", "~1").replace("'", "''")
+        value = f"json ->> '/{at}'" if type_ == "VARCHAR" else f"(json -> '/{at}')::{type_}"
+        picked.append(f"{value} as {quoted(name)}")
+    read = (
+        f"from read_json_objects($files, maximum_object_size = $size, compression = $compression, filename = '{_FILE}')"
+    )
+    given = {name: values[name] for name in ("files", "size", "compression")}
+    keys = "json_keys(json)"
+    [(twice,)] = engine.run(what, f"select count(*) {read} where len({keys}) <> len(list_distinct({keys}))", given)
+    if twice:
+        raise EnvironmentFault(f"{what}: is no JSON that can be read", fix=_FIX["JSON"])
+    _view_files(engine, view, f"select {', '.join(picked)}, {_FILE} {read}", given, what)
 
 
 def _is_keyless(engine: Engine, paths: Sequence[str], what: str) -> bool:
@@ -274,29 +281,6 @@ def _untyped(type_: str) -> str:
     if found.id == "struct":
         return f"STRUCT({', '.join(f'{quoted(name)} {_untyped(str(of))}' for name, of in found.children)})"
     return type_
-
-
-def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], what: str) -> None:
-    """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
-    if source.kind != "JSON":
-        return
-    double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_ and name not in source.spelled}
-    long = f"coalesce(abs(try_cast({{}} as hugeint)) > {_EXACT}, true)"
-    for name in double.keys() & set(names):
-        text, texts = quoted(name), quoted(f"{source.view}_texts")
-        whole = f"regexp_full_match({text}, '-?[0-9]{{16,}}')"
-        counted, values = f"count(*) filter ({whole} and {long.format(text)})", {}
-        if double[name] != "DOUBLE":
-            values = {"text": _TEXT, "whole": _WHOLE}
-            found = f"regexp_extract_all(regexp_replace({text}, $text, '', 'g'), $whole, 1)"
-            is_whole = f"lambda n: not regexp_matches(n, '[.eE]') and {long.format('n')}"
-            counted = f"coalesce(sum(len(list_filter({found}, {is_whole}))), 0)"
-        [(count,)] = engine.run(what, f"select {counted} from {texts}", values)
-        if count:
-            raise UsageError(
-                f"{what}: {name} has {count:,} whole numbers that are too long to be compared",
-                fix="write them as text on both sides, or leave the column out",
-            )
 
 
 def _twin(name: str, columns: Sequence[tuple[str, str]]) -> str:

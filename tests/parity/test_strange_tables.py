@@ -264,6 +264,38 @@ def test_names_that_differ_in_case_only_are_columns_of_their_own(tmp_path: Path)
 # folders
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "verdict"),
+    [
+        (
+            '{"a": 1, "A": 2, "x": 0.5, "d": "2020-01-01"}',
+            '{"d": "2020-01-01", "a": 1, "A": 2, "x": 0.5}',
+            Verdict.SAME,
+        ),
+        ('{"a": 1, "A": 2, "x": 0.5}', '{"a": 1, "A": 3, "x": 0.5}', Verdict.DIFFERENT),
+        ('{"a": 1, "A": 2, "d": "2020-01-01"}', '{"a": 1, "A": 2, "d": "2020-1-1"}', Verdict.DIFFERENT),
+        ('[{"a": "1", "A": {"/": [null, "x~"]}}]', '{"a": "1", "A": {"/": [null, "x~"]}}', Verdict.SAME),
+    ],
+)
+def test_other_columns_beside_two_of_one_name_in_json(left: str, right: str, verdict: Verdict, tmp_path: Path) -> None:
+    for name, line in (("left", left), ("right", right)):
+        (tmp_path / f"{name}.json").write_text(f"{line}\n", encoding="utf-8")
+    assert compare(tmp_path / "left.json", tmp_path / "right.json").verdict is verdict
+
+
+def test_what_is_refused_beside_two_columns_of_one_name_in_json(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text(f'{{"a": 1, "A": 2, "x": 0.5}}\n{{"a": 1, "A": 2, "x": {2**70}}}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="x has 1 whole numbers that are too long"):
+        compare(file, file)
+    file.write_text(f'{{"a": 0.5, "A": {2**70}}}\n{{"a": {2**70}, "A": 1}}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="a has 1 whole numbers that are too long"):
+        compare(file, file)
+    file.write_text('{"a": 1, "A": 2, "a": 3}\n', encoding="utf-8")
+    with pytest.raises(EnvironmentFault, match="is no JSON that can be read"):
+        compare(file, file)
+
+
 def test_files_of_a_folder_may_have_other_columns_and_widths(tmp_path: Path) -> None:
     written(tmp_path / "t" / "1.parquet", pa.table({"a": pa.array([1], pa.int32()), "b": ["x"]}))
     written(tmp_path / "t" / "2.parquet", pa.table({"A": pa.array([2**40], pa.int64())}))
