@@ -20,9 +20,13 @@ __all__ = ["Mentions", "phrase"]
 _TEXT = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _BETWEEN = re.compile(r"[\s\"'<>(),;:{}\[\]=|\\/?&]+")
 _EMAIL = re.compile(r"\w@\w")
+_SERIAL = re.compile(r"serialNumber\W{1,9}([^\s\"'<>(),;{}\[\]\\]+)", re.IGNORECASE)
 _DOMAIN = re.compile(r"@[\w.-]+")
 _LOCAL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~\u0300-\u036f-]+")
 _AROUND = re.compile(r"[!#$&'*/=?^`{|}~]")
+
+_SHORTEST = 5
+"""Characters from which on a word of a line of devices is a serial number wherever it stands, and no distance."""
 
 _REMEMBERED = 1_000_000
 _LONGEST = 254
@@ -55,7 +59,9 @@ class Mentions:
         """Return whether a line that is no row names somebody forgotten."""
         text = decoded(line)
         texts = [text, *readings(text)]
-        if any(self._has(word) for text in texts for word in set(_words(text))):
+        if any(self._has(word) for text in texts for word in set(_words(text)) if self._is_telling(word)):
+            return True
+        if not self._is_customer and any(self._has(serial) for text in texts for serial in _SERIAL.findall(text)):
             return True
         plain = [normal(text) for text in texts]
         if self._email and any(map(self._email.search, plain)):
@@ -71,6 +77,9 @@ class Mentions:
             if len(self._known) < _REMEMBERED and len(value) <= _LONGEST:
                 self._known[value] = found
         return found
+
+    def _is_telling(self, word: str) -> bool:
+        return self._is_customer or len(word) >= _SHORTEST or "@" in word
 
     def _has_either(self, value: str) -> bool:
         return self._tombstones.has_device(value) or ("@" in value and self._tombstones.has_customer(value))

@@ -129,6 +129,19 @@ def test_the_serial_number_counts_in_lines_of_devices_only() -> None:
     assert not Mentions(CUSTOMER, STONES).in_bad(line)
 
 
+def test_a_short_serial_number_is_no_distance() -> None:
+    mentions = Mentions(DEVICE, NOBODY.adding(EMAIL, ["42"]))
+    for theirs in (
+        b'{"serialNumber": "42", "dist',
+        b"{'SerialNumber':42}",
+        b"serialnumber=42;",
+        b'"{\\"serialNumber\\": \\"42\\"',
+    ):
+        assert mentions.in_bad(theirs)
+    for anothers in (b'{"serialNumber": "7", "distanceFromObject": 42', b"42", b'{"serialNumber": "421"', b'"42"'):
+        assert not mentions.in_bad(anothers)
+
+
 def test_lines_that_are_rows() -> None:
     customer, device = Mentions(CUSTOMER, STONES), Mentions(DEVICE, STONES)
     assert customer.owns(f'{{"serialNumber": "x", "email": "{EMAIL.lower()}"}}'.encode())
