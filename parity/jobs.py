@@ -14,6 +14,7 @@ from parity.sqltext import Declared, declared
 from stedi import plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
+from stedi.glue.scripts import MARK
 from stedi.stages import RUN_PARAMETERS, STAGES
 from stedi.storage import faults
 
@@ -81,6 +82,11 @@ def folder_jobs(folder: Path) -> Jobs:
             fix="save the notebooks as scripts: jupyter nbconvert --to script *.ipynb"
             if notebooks
             else "name the folder of the Glue scripts with --jobs",
+        )
+    if ours := [name for name, content in data.items() if MARK.encode() in content and name not in corrections.skip]:
+        raise UsageError(
+            f"{folder / ours[0]}: is rendered by stedi, whose jobs find their places by their arguments",
+            fix="leave --jobs out to have the rendered jobs run; or give --jobs your own scripts alone",
         )
     scripts = [read_script(name, content, corrections.arguments, _beside(name, data)) for name, content in data.items()]
     ddl += [found for script in scripts for found in script.declared]

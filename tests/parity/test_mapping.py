@@ -13,6 +13,8 @@ from parity.places import likeness, meant, normal, overlap
 from parity.plan import Plan
 from stedi.contracts import FEEDS, TABLES
 from stedi.errors import UsageError
+from stedi.glue.render import render
+from stedi.glue.scripts import write
 
 MADE = [table for table in TABLES.values() if table.zone != "landing"]
 ORDER = [
@@ -426,6 +428,13 @@ def test_a_correction_that_is_none_is_refused(tmp_path: Path, text: str, said: s
         parse_corrections(tmp_path / "parity.toml", text.encode())
     assert said in error.value.message
     assert error.value.fix
+
+
+def test_rendered_scripts_are_no_scripts_of_somebody(tmp_path: Path) -> None:
+    write(tmp_path, render())
+    with pytest.raises(UsageError, match="is rendered by stedi") as error:
+        folder_jobs(tmp_path)
+    assert "leave --jobs out" in str(error.value.fix)
 
 
 def test_a_folder_without_jobs_is_refused(tmp_path: Path) -> None:
