@@ -16,6 +16,7 @@ import duckdb
 
 from stedi import __version__
 from stedi.contracts import FEEDS, TABLES
+from stedi.counted import counted
 from stedi.engine import Engine, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError
 from stedi.escapes import decoded
@@ -200,8 +201,8 @@ def _look_at_bad_lines(work: Audit) -> None:
             named += feed.feed == "customer" and any(c == "email" and normal(value) in agree for c, value in found)
     if named:
         work.certificate.notes.append(
-            f"customer: {named:,} quarantined lines name customers who agree; a withdrawal in one does not count before"
-            " it is repaired"
+            f"customer: {counted(named, 'quarantined line')} with customers who agree; a withdrawal in one does not"
+            " count before it is repaired"
         )
     for entry, text in _quarantined(work):
         feed = next((feed for feed in FEEDS if entry.path.startswith(f"_quarantine/{feed.feed}/")), FEEDS[0])

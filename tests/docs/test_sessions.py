@@ -253,6 +253,12 @@ def test_a_block_is_of_a_kind_that_is_looked_at(page: str) -> None:
             assert not re.search(r"^\$? ?(stedi|nox|pip|python) ", block.text, re.MULTILINE)
 
 
+def test_a_page_that_is_followed_says_where_it_begins() -> None:
+    for page in PAGES:
+        if page.startswith("docs/"):
+            assert "in an empty folder" in (ROOT / page).read_text(encoding="utf-8")
+
+
 def test_what_is_not_run_is_in_the_documentation() -> None:
     shown = {step.command for step in all_steps()}
     assert {*NOT_RUN, *PART_RUN} <= shown

@@ -562,7 +562,7 @@ def test_what_a_bad_line_says_is_known_from_landing_though_quarantine_is_gone(
     found = audit(tmp_path / "lake")
     assert [line.partition(",")[0] for line in violations(found)["values"]] == ["log.txt holds customerName"]
     [note] = found.notes
-    assert note.startswith("customer: 1 quarantined lines name customers who agree; a withdrawal in one does not count")
+    assert note.startswith("customer: 1 quarantined line with customers who agree; a withdrawal in one does not count")
 
 
 @pytest.mark.parametrize(

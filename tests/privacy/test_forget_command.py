@@ -36,6 +36,13 @@ def test_stdin_holds_one_email(people: People, lake: Path, stedi: Stedi, monkeyp
         code, _, err = stedi("privacy", "forget", "-", "--yes", "--lake", lake, *form)
         assert (code, says in err) == (2, True), err
         assert EMAIL not in err
+    for stdin, says in (
+        (None, "stdin is closed, and - has the email read from it"),
+        (io.TextIOWrapper(io.BytesIO(b"\xff\n"), "utf-8"), "the email on stdin is not UTF-8"),
+    ):
+        monkeypatch.setattr("sys.stdin", stdin)
+        code, _, err = stedi("privacy", "forget", "-", "--yes", "--lake", lake)
+        assert (code, says in err) == (2, True), err
     assert snapshot(lake, people.landing) == before
     monkeypatch.setattr("sys.stdin", io.StringIO(f"\n{EMAIL}\n\n"))
     assert stedi("privacy", "forget", "-", "--yes", "--lake", lake)[0] == 0

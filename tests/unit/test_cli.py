@@ -22,9 +22,10 @@ import pytest
 from stedi import __version__
 from stedi.cli import COMMANDS, cli, find, is_group
 from stedi.cli.ending import run
-from stedi.cli.output import plain_table, shown
+from stedi.cli.output import expect_json, plain_table, print_json_error, shown
 from stedi.cli.progress import Parts, Rows
-from stedi.errors import AuditFailed
+from stedi.cli.rows import write_rows
+from stedi.errors import AuditFailed, EnvironmentFault
 from stedi.sample import write_sample
 from stedi.settings import bundled_sample
 
@@ -456,10 +457,6 @@ def test_json_of_a_failure(stedi: Stedi, built: Path, place: Path, monkeypatch: 
         ended = stedi("query", *wrong, "--format", "json", "--lake", built)
         assert (ended.code, json.loads(ended.out)["error"]["exit_code"]) == (2, 2)
         assert stedi("query", *wrong, "--format", "csv", "--lake", built).out == ""
-    # what fails after rows were written is no second document
-    late = "select if(i = 199999, 'x', '1')::int as one from range(200000) t(i)"
-    ended = stedi("query", late, "--format=json", "--lake", built)
-    assert (ended.code, ended.out[:3], '"error"' in ended.out) == (2, "[\n{", False)
     (place / "stedi.toml").write_text("lakee = 1")
     assert "lakee: no such setting" in json.loads(stedi("verify", "--json").out)["error"]["message"]
     (place / "stedi.toml").write_text("json = true\nstrict = true\n")
@@ -469,6 +466,18 @@ def test_json_of_a_failure(stedi: Stedi, built: Path, place: Path, monkeypatch: 
     strict = stedi("build", "--landing", bad)
     assert (strict.code, json.loads(strict.out)["error"]["exit_code"]) == (1, 1)
     assert "1 not_flat_json" in json.loads(strict.out)["error"]["message"]
+
+
+def test_what_fails_after_rows_were_written_is_no_second_document(capsys: pytest.CaptureFixture[str]) -> None:
+    def batches() -> Iterator[list[tuple[int]]]:
+        yield [(1,)]
+        raise EnvironmentFault("late")
+
+    expect_json(asked=True)
+    with pytest.raises(EnvironmentFault):
+        write_rows(["one"], batches(), "json")
+    print_json_error("late", "", 2)
+    assert capsys.readouterr().out == '[\n{"one": 1}'
 
 
 def test_failed_audits_are_listed(stedi: Stedi, monkeypatch: pytest.MonkeyPatch) -> None:

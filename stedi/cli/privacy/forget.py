@@ -82,7 +82,7 @@ def forget(
     key = read_key(pseudonym_key_file)
     customer = _email(email, late=late)
     asks = not (yes or dry_run)
-    if asks and (as_json or not sys.stdin.isatty()):
+    if asks and (as_json or sys.stdin is None or not sys.stdin.isatty()):
         raise UsageError("nobody is there to say yes", fix="give --yes, or --dry-run to see what would go")
 
     told: list[str] = []
@@ -139,9 +139,14 @@ def _email(given: tuple[str, ...], *, late: bool) -> str | None:
         )
     if given[0] != "-":
         return given[0]
+    if sys.stdin is None:
+        raise UsageError("stdin is closed, and - has the email read from it", fix="give the email, or open stdin")
     if sys.stdin.isatty():
         return str(click.prompt("Email", hide_input=True, err=True))
-    lines = [line for line in map(str.strip, iter(partial(sys.stdin.readline, _LONGEST), "")) if line]
+    try:
+        lines = [line for line in map(str.strip, iter(partial(sys.stdin.readline, _LONGEST), "")) if line]
+    except UnicodeDecodeError as error:
+        raise UsageError("the email on stdin is not UTF-8", fix="write it in UTF-8") from error
     if len(lines) > 1:
         raise UsageError(f"stdin holds {len(lines):,} lines, and - takes one email", fix="give one email at a time")
     return "".join(lines)
