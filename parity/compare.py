@@ -214,7 +214,8 @@ def _settled(
 ) -> Pairing:
     """Make a column a difference of type whose values the type of both cannot hold.
 
-    That is what stands for no value of the other side's type, and instants beyond what nanoseconds reach.
+    That is what stands for no value of the other side's type, and instants beyond what nanoseconds reach; and what the
+    files of a side hold as other kinds of values each: read as one, as text mostly, 1 would be the same as the text 1.
     """
     (left, right), types = places, [dict(place.columns) for place in places]
     # other types are a difference as they are; and of what may lie apart, a little may be lost
@@ -224,6 +225,8 @@ def _settled(
     for column in pairing.compared:
         sides = ((left, column.left, types[0], names[0]), (right, column.right, types[1], names[1]))
         for source, name, own, what in sides:
+            if name is not None and name.lower() in source.mixed:
+                failing[column.name] = f"files of one side hold it as {source.mixed[name.lower()]}"
             if name is None or own[name] == column.type:
                 continue
             if name not in source.weak and not column.type.endswith("_NS"):
@@ -242,7 +245,9 @@ def _settled(
     if not failing:
         return pairing
     pairs = tuple(
-        replace(pair, state=State.TYPE, note=f"{pair.note}; {failing[pair.name]}") if pair.name in failing else pair
+        replace(pair, state=State.TYPE, note="; ".join(filter(None, [pair.note, failing[pair.name]])))
+        if pair.name in failing
+        else pair
         for pair in pairing.pairs
     )
     return replace(pairing, pairs=pairs)

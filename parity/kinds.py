@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from stedi.engine import Engine
-from stedi.errors import UsageError
 
-__all__ = ["Written", "refuse_kinds", "top_level"]
+__all__ = ["Written", "mixed_kinds", "top_level"]
 
 _TEXT = ("UTF8", "STRING", "ENUM", "JSON")
 _LOGICAL = ("DECIMAL", "TIMESTAMP", "DATE", "TIME", "UUID", "INTERVAL")
@@ -52,14 +51,12 @@ def _kind(physical: str, converted: str | None, logical: str | None) -> str:
     return named or _PHYSICAL.get(physical, physical.lower())
 
 
-def refuse_kinds(files: Iterable[Mapping[str, Written]], what: str) -> None:
-    """Refuse files that hold other kinds of values in one column: 1 in one is not the text 1 in another."""
-    first: dict[str, str] = {}
+def mixed_kinds(files: Iterable[Mapping[str, Written]]) -> dict[str, str]:
+    """Return the columns, in lower case, of which files hold other kinds of values, with the kinds in words."""
+    kinds: dict[str, dict[str, None]] = {}
     for columns in files:
+        folded = [name.lower() for name in columns]
         for name, column in columns.items():
-            if column.kind and first.setdefault(name, column.kind) != column.kind:
-                known = first[name]
-                raise UsageError(
-                    f"{what}: some of its files hold {name} as {known}, some as {column.kind}",
-                    fix="see what wrote them; Spark does not read them as one table either",
-                )
+            if column.kind and folded.count(name.lower()) == 1:
+                kinds.setdefault(name.lower(), {})[column.kind] = None
+    return {name: " and as ".join(sorted(found)) for name, found in kinds.items() if len(found) > 1}

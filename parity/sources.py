@@ -17,7 +17,7 @@ from typing import Any, Literal
 import duckdb
 
 from parity.folders import Partitions, is_hidden, partitions_of
-from parity.kinds import refuse_kinds, top_level
+from parity.kinds import mixed_kinds, top_level
 from stedi.engine import ABOUT_SQL, Engine, explained, glob_safe, quoted
 from stedi.errors import EnvironmentFault, StediError, UsageError
 from stedi.manifest import MANIFEST
@@ -54,6 +54,7 @@ class Source:
     `weak` are the columns whose values are told by text, and what that is: `JSON`, where a number is no integer or
     double and a date no more than text, or a `folder` name. `spelled` maps columns that the engine had to rename to the
     names they have in the file. `required` are those that its schema lets hold no NULL, None where it does not say.
+    `mixed` maps columns, in lower case, that the files hold as other kinds of values each, read as one, to these kinds.
     """
 
     view: str
@@ -62,6 +63,7 @@ class Source:
     weak: Mapping[str, str] = field(default_factory=dict)
     spelled: Mapping[str, str] = field(default_factory=dict)
     required: frozenset[str] | None = None
+    mixed: Mapping[str, str] = field(default_factory=dict)
 
 
 def open_source(
@@ -165,20 +167,20 @@ def _open_parquet(engine: Engine, view: str, files: Mapping[str, Path], partitio
     read = "from read_parquet($files, hive_partitioning = false, union_by_name = true, filename = $filename)"
     plain = _view_files(engine, view, read, {"files": paths, "filename": False}, what)
     files_schema = top_level(engine, paths, what)
-    refuse_kinds(files_schema.values(), what)
+    mixed = mixed_kinds(files_schema.values())
     if any("DOUBLE" in type_ for _, type_ in plain):
         _refuse_long_decimals(engine, paths, what)
     names = set(next(iter(partitions.values()), ()))
     if names:
         _view_files(engine, f"{view}_files", read, {"files": paths, "filename": _FILE}, what)
         plain = _view_partitioned(engine, view, files, partitions, what)
-        return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"))
+        return Source(view, "Parquet", tuple(plain), dict.fromkeys(names, "folder"), mixed=mixed)
     written = {name: column.repetition for name, column in next(iter(files_schema.values())).items()}
     spelled: dict[str, str] = {}
     if any(re.search(r"_\d+$", name) for name, _ in plain):
         spelled = {name: real for (name, _), real in zip(plain, written, strict=False) if name != real}
     required = frozenset(name for name, repetition in written.items() if repetition == "REQUIRED")
-    return Source(view, "Parquet", tuple(plain), spelled=spelled, required=required)
+    return Source(view, "Parquet", tuple(plain), spelled=spelled, required=required, mixed=mixed)
 
 
 def _refuse_long_decimals(engine: Engine, paths: Sequence[str], what: str) -> None:

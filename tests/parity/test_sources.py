@@ -169,14 +169,17 @@ def test_columns_that_may_hold_null_on_one_side_only_are_noted_and_no_difference
 
 @pytest.mark.parametrize(
     ("one", "other"),
-    [([1], ["1"]), ([1], [1.5]), ([1], [[1]]), (["a"], [b"a"]), ([1], [True]), (["2020-01-01"], [dt.date(2020, 1, 1)])],
+    [([1], ["1"]), ([1], [1.5]), (["a"], [b"a"]), ([1], [True]), (["2020-01-01"], [dt.date(2020, 1, 1)])],
 )
-def test_files_of_other_kinds_in_one_column_are_refused(one: list[Any], other: list[Any], tmp_path: Path) -> None:
+def test_files_of_other_kinds_in_one_column_are_another_type(one: list[Any], other: list[Any], tmp_path: Path) -> None:
     """Both were read as one type, text mostly, and were the same as that text."""
     for name, values in (("a", one), ("b", other), ("c", [None])):
-        pq.write_table(pa.table({"n": [1], "v": values}), tmp_path / f"{name}.parquet")
-    with pytest.raises(UsageError, match="some of its files hold v as"):
-        compare(tmp_path, TABLE)
+        pq.write_table(pa.table({"n": [1], "V" if name == "a" else "v": values}), tmp_path / f"{name}.parquet")
+    read = duckdb.read_parquet(str(tmp_path / "*.parquet"), union_by_name=True).to_arrow_table()
+    found = compare(read, tmp_path)
+    assert (found.verdict, found.cause) == (Verdict.DIFFERENT, Cause.TYPE)
+    assert found.explanation is not None
+    assert "files of one side hold it as " in found.explanation.evidence
 
 
 def test_files_of_other_widths_are_one_table(tmp_path: Path) -> None:
