@@ -30,7 +30,7 @@ __all__ = ["remains_of"]
 
 _BLOCK = 1 << 20
 
-_ROWS = 10_000
+_ROWS = 1000
 
 _LARGEST = 100 << 20
 """Bytes of a file that is looked into; what is larger is nobody's note of a customer."""
