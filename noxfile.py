@@ -48,7 +48,8 @@ def tests(session: nox.Session) -> None:
     if os.environ.get("CI") and not session.posargs:
         # leaves the classes of Spark's JVM to all those that tests start, which a run in CI would not
         session.run("stedi", "parity", "run", env={"CI": None}, silent=True)
-    args = ["-n", _WORKERS, "--dist", "loadgroup", f"--ignore={GLUE_6}", *session.posargs]
+    # worksteal: the laws are one module, and take most of the time
+    args = ["-n", _WORKERS, "--dist", "worksteal", f"--ignore={GLUE_6}", *session.posargs]
     session.run("pytest", *args, env={"HYPOTHESIS_PROFILE": "ci"})
 
 

@@ -234,12 +234,6 @@ def plain_user() -> list[str]:
     return [setpriv, "--bounding-set", "-dac_override,-dac_read_search", "--inh-caps", "-all"]
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Have one process of pytest run all that share a Spark: to warm one up is a minute of a core."""
-    if "spark_worker" in getattr(item, "fixturenames", ()):
-        item.add_marker(pytest.mark.xdist_group("spark"))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes minutes, so that no core waits for it at the end."""

@@ -70,7 +70,7 @@ class Report:
             return f"{tables}: all the same" + (f" but for {counted(known, 'known difference')}" if known else "")
         kinds = [verdict.verdict for verdict in self.verdicts]
         parts = [f"{kinds.count(kind)} {kind}" for kind in Verdict if kind in kinds]
-        first = f"; the first that diverges is {self.first.table}" if self.first else ""
+        first = f"; the first that diverges is {self.first.table}" if self.first and len(kinds) > 1 else ""
         return f"{tables}: {', '.join(parts)}{first}"
 
 

@@ -22,7 +22,7 @@ FIRST_JAVA = 17
 """The first with all that is used here."""
 
 KEPT = 3
-"""Archives of so many pairs of Spark and Java stay, 150 MB each."""
+"""Archives of so many pairs of Spark and Java stay, 115 MB each."""
 
 LEAST_JOBS = 5
 """Fewer jobs have loaded too little: their archive would stand in the way of a better one."""
