@@ -32,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
     place = tmp_path / "spark"
     for part, rows in {
         "part-0.parquet": TABLE[2:],
-        "a=b/part 1.parquet": TABLE[:1],
+        "a b/part 1.parquet": TABLE[:1],
         "å/+%/2.parquet": TABLE[1:2],
     }.items():
         (place / part).parent.mkdir(parents=True, exist_ok=True)

@@ -63,7 +63,7 @@ def test_a_lake(tmp_path: Path) -> None:
         assert look(tmp_path)["lake lock"].found == "held by somebody, process 1"
     storage.write("_stedi/manifest.json", b"{")
     assert look(tmp_path)["lake"].wrong
-    assert look(tmp_path)["lake"].fix.startswith("delete that file and run `stedi build --landing")
+    assert look(tmp_path)["lake"].fix.startswith(f"delete that file and run `stedi build --lake {tmp_path} --landing")
 
 
 def test_a_lake_whose_landing_is_gone(tmp_path: Path) -> None:
