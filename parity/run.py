@@ -21,7 +21,7 @@ from parity.engines import Engine, Made
 from parity.engines.choice import GLUE, Choice
 from parity.engines.duckdb import DuckDB
 from parity.jobs import Jobs, folder_jobs, rendered_jobs
-from parity.known import Known, load_known, settle_known
+from parity.known import FILE, Known, load_known, settle_known
 from parity.landing import LandingData, look
 from parity.outcome import Outcome, SideOutcome
 from parity.verdict import Cause, TableVerdict, Verdict
@@ -43,7 +43,7 @@ class ParityRun:
     glue: tuple[str, ...] = ("5.1",)
     engine: Callable[[ParityRun, str], Engine] = field(default_factory=Choice)
     options: Options | None = None
-    known_file: Path = Path("parity-known.toml")
+    known_file: Path = Path(FILE)
     memory_limit: str | None = None
     show_pii: bool = False
     may_be_empty: frozenset[str] = frozenset()

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from parity.verdict import Example, Explanation, TableVerdict, Verdict, in_order, overall, without_known
+from stedi.counted import counted
 
-__all__ = ["FORMAT", "Report", "clean", "counted", "document", "name_shown"]
+__all__ = ["FORMAT", "Report", "clean", "document", "name_shown"]
 
 FORMAT = 1
 """Goes up when a field changes its meaning or goes; new fields may come without."""
@@ -140,11 +141,6 @@ def _example(example: Example) -> dict[str, Any]:
         "values": dict(example.values),
         "changed": dict(example.changed),
     }
-
-
-def counted(count: int, what: str) -> str:
-    """Return `1 table`, `2 tables`."""
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def clean(text: str) -> str:

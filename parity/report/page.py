@@ -6,10 +6,11 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from parity.report.document import Report, clean, counted, name_shown
+from parity.report.document import Report, clean, name_shown
 from parity.report.picture import picture
 from parity.report.terminal import ways
 from parity.verdict import Example, State, TableVerdict
+from stedi.counted import counted
 
 __all__ = ["page"]
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from parity.report.document import Report, clean, counted
+from parity.report.document import Report, clean
 from parity.verdict import Rows, State, TableVerdict
 from stedi.cli.output import plain_table, print_lines, print_table, write
+from stedi.counted import counted
 
 __all__ = ["print_report", "story", "ways"]
 

@@ -124,9 +124,8 @@ def search_reports(work: Audit, reports: Collection[str | os.PathLike[str]]) -> 
 
 def _files_of(report: Path) -> list[Path]:
     """Return the files of a report, through links to folders too; a folder that cannot be looked into is a fault."""
+    see_reports([report])  # it may have gone since
     with faults(f"cannot read {report}"):
-        if not report.exists():
-            raise EnvironmentFault(f"{report}: no such file or folder", fix="name a report, or a folder of them")
         return [report / entry.path for entry in open_storage(report).list("")] if report.is_dir() else [report]
 
 
