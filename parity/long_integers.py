@@ -21,13 +21,13 @@ def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], w
     """Refuse whole numbers of JSON that were read as doubles, each of which may stand for many."""
     if source.kind != "JSON":
         return
-    double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_}
+    double = {name: type_ for name, type_ in source.columns if "DOUBLE" in type_ and name in names}
     long = f"coalesce(abs(try_cast({{}} as hugeint)) > {_EXACT}, true)"
-    for name in double.keys() & set(names):
+    for name, type_ in double.items():
         text, texts = quoted(name), quoted(f"{source.view}_texts")
         whole = f"regexp_full_match({text}, '-?[0-9]{{16,}}')"
         counted, values = f"count(*) filter ({whole} and {long.format(text)})", {}
-        if double[name] != "DOUBLE":
+        if type_ != "DOUBLE":
             values = {"text": _TEXT, "whole": _WHOLE}
             found = f"regexp_extract_all(regexp_replace({text}, $text, '', 'g'), $whole, 1)"
             is_whole = f"lambda n: not regexp_matches(n, '[.eE]') and {long.format('n')}"
@@ -35,6 +35,6 @@ def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], w
         [(count,)] = engine.run(what, f"select {counted} from {texts}", values)
         if count:
             raise UsageError(
-                f"{what}: {name} has {count:,} whole numbers that are too long to be compared",
+                f"{what}: {source.spelled.get(name, name)} has {count:,} whole numbers that are too long to be compared",
                 fix="write them as text on both sides, or leave the column out",
             )

@@ -291,6 +291,9 @@ def test_what_is_refused_beside_two_columns_of_one_name_in_json(tmp_path: Path) 
     file.write_text(f'{{"a": 0.5, "A": {2**70}}}\n{{"a": {2**70}, "A": 1}}\n', encoding="utf-8")
     with pytest.raises(UsageError, match="a has 1 whole numbers that are too long"):
         compare(file, file)
+    file.write_text(f'{{"a": 0.5, "A": 0.5}}\n{{"a": 1, "A": {2**70}}}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match="A has 1 whole numbers that are too long"):
+        compare(file, file)
     file.write_text('{"a": 1, "A": 2, "a": 3}\n', encoding="utf-8")
     with pytest.raises(EnvironmentFault, match="is no JSON that can be read"):
         compare(file, file)
