@@ -124,19 +124,19 @@ WRONG: list[tuple[str, str, str, str]] = [
         "device_owners: 482 violations",
     ),
     (
-        "consent",  # from before the consent
+        "training_consented",  # from before the consent
         "training_curated",
         'select * replace ("timestamp" - 100000000 as "timestamp") from old',
         "training_curated: 464 violations",
     ),
     (
-        "consent",  # of two people under one pseudonym
+        "training_consented",  # of two people under one pseudonym
         "training_curated",
         "select * replace (min(customerPseudonym) over () as customerPseudonym) from old",
         "training_curated: 1 violation",
     ),
     (
-        "consent",  # one reading that is nobody's
+        "training_consented",  # one reading that is nobody's
         "training_curated",
         "from old union all (select * replace (x + 0.25 as x) from old limit 1)",
         "training_curated: 1 violation",

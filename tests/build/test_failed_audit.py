@@ -105,12 +105,12 @@ BROKEN: dict[str, tuple[str, Callable[[str], str], str]] = {
     "readings from before the consent": (
         "training_curated",
         lambda sql: sql.replace(">= o.agreed_at", "is not null"),
-        "consent",
+        "training_consented",
     ),
     "readings of whoever recorded then": (
         "training_curated",
         lambda sql: sql.replace("on p.device = d.device and p.timestamp = d.instant", "on p.timestamp = d.instant"),
-        "consent",
+        "training_consented",
     ),
 }
 

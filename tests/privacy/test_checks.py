@@ -112,6 +112,6 @@ def test_a_reading_that_everybody_has_does_not_hold_up_a_build() -> None:
         "accelerometer_trusted": readings.format(who="n || '' as \"user\"", each=3),
         "training_curated": readings.format(who="sha256(n || '') as customerPseudonym", each=2),
     }
-    found = run(AUDITS["consent"].sql, tables)
+    found = run(AUDITS["training_consented"].sql, tables)
     # the last one agreed just after the instant that everybody has
     assert found == [("training_curated", hashlib.sha256(b"19999").hexdigest())]

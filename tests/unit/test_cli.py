@@ -218,7 +218,7 @@ def test_landing_in_the_lake_itself_is_the_default(stedi: Stedi, place: Path) ->
 def test_verify(stedi: Stedi, built: Path, place: Path) -> None:
     ended = stedi("verify", "--lake", built)
     assert (ended.code, ended.err) == (0, "")
-    assert "3 feeds, 3 ledger entries, 7 audits, 10 expected counts\nnothing is wrong" in ended.out
+    assert "3 feeds, 3 ledger entries, 8 audits, 10 expected counts\nnothing is wrong" in ended.out
     shutil.copytree(built, place / "lake")
     (place / "lake/customer/trusted/customer_trusted-0.parquet").unlink()
     (place / "lake/customer/curated/more").write_text("")
