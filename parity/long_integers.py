@@ -34,7 +34,8 @@ def refuse_long_integers(engine: Engine, source: Source, names: Sequence[str], w
             counted = f"coalesce(sum(len(list_filter({found}, {is_whole}))), 0)"
         [(count,)] = engine.run(what, f"select {counted} from {texts}", values)
         if count:
+            key = source.spelled.get(name, name)
             raise UsageError(
-                f"{what}: {source.spelled.get(name, name)} has {count:,} whole numbers that are too long to be compared",
+                f"{what}: {key} has {count:,} whole numbers that are too long to be compared",
                 fix="write them as text on both sides, or leave the column out",
             )

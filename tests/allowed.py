@@ -62,6 +62,7 @@ EXPRESSIONS = [
     "max(a.user)",
     "rank() over (partition by a.user order by a.timestamp desc)",
     "dense_rank() over (order by a.user asc)",
+    "cast(rank() over (order by a.user asc) as int)",
     "max(a.timestamp) over (partition by a.user)",
     "min(a.user) over (partition by a.timestamp)",
     "count(*) over (order by a.timestamp)",
@@ -73,6 +74,7 @@ _PEOPLE = "(select a.user, a.timestamp, count(*) as n from accelerometer_trusted
 
 QUERIES = [
     f"select row_number() over (order by p.user, p.timestamp desc) as v from {_PEOPLE} as p",
+    f"select cast(row_number() over (order by p.user, p.timestamp) as int) as v from {_PEOPLE} as p",
     f"select lead(p.n) over (order by p.timestamp asc, p.user asc) as v, p.user from {_PEOPLE} as p",
     f"select lag(p.user, 2) over (partition by p.n order by p.user, p.timestamp) as v from {_PEOPLE} as p",
     f"select p.user as v, p.n from {_PEOPLE} as p",

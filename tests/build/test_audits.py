@@ -294,6 +294,7 @@ def test_every_audit_is_broken_here_for_every_table_it_reads() -> None:
     traced_to = {
         ("machine_learning_traceable", "step_trainer_trusted"),
         ("machine_learning_traceable", "accelerometer_trusted"),
+        ("training_consented", "accelerometer_trusted"),
     }
     assert read - broken == traced_to
 

@@ -42,6 +42,9 @@ _CASTS = {
 }
 """Casts that give the same on both, besides those to the type itself and of NULL."""
 
+_NUMBERS_OF_ROWS = (exp.RowNumber, exp.Rank, exp.DenseRank)
+"""Functions of windows that are an INTEGER to Spark already."""
+
 _TYPES = {"TEXT": "VARCHAR", "VARCHAR": "VARCHAR", "BIGINT": "BIGINT", "INT": "INTEGER", "DOUBLE": "DOUBLE"}
 
 
@@ -179,6 +182,8 @@ def cast(lint: Lint, node: exp.Cast, scope: Scope) -> str:
     if wanted is None:
         lint.refuse(node, f"casts to {node.to.sql().lower()}, which is no type of the contracts")
         return UNKNOWN
+    if wanted == "INTEGER" and isinstance(node.this, exp.Window) and isinstance(node.this.this, _NUMBERS_OF_ROWS):
+        return wanted
     if kind not in (wanted, "NULL", UNKNOWN) and (kind, wanted) not in _CASTS:
         lint.refuse(node, f"casts {kind} to {wanted}: {CASTS.get((kind, wanted), NOT_PROVEN)}")
     return wanted

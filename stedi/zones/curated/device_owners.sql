@@ -14,7 +14,7 @@
 -- An instant with more than 20 phones or more than 20 devices says little about any of them. It is left out on both
 -- sides, and that bounds the votes at 20 an instant of a device. docs/privacy.md has the measurements behind this.
 --
--- In between devices and phones are numbers: texts would take twice the memory, and are what spills first.
+-- In between devices and phones are numbers of 32 bits: texts would take twice the memory, and are what spills first.
 --
 -- With clock_skew_ms above 0 a phone's clock may be that much ahead of the device's or behind it, always by the same.
 -- Votes are then counted by phone and difference. First all devices are judged as above at the difference that most
@@ -26,7 +26,7 @@
 with devices as (
     select
         s.serialNumber,
-        row_number() over (order by s.serialNumber asc) as device
+        cast(row_number() over (order by s.serialNumber asc) as int) as device
     from step_trainer_landing as s
     group by s.serialNumber
 ),
@@ -34,7 +34,7 @@ with devices as (
 phones as (
     select
         a.user as owner,
-        row_number() over (order by a.user asc) as phone
+        cast(row_number() over (order by a.user asc) as int) as phone
     from accelerometer_trusted as a
     group by a.user
 ),

@@ -34,14 +34,15 @@ from pyspark.sql.types import DoubleType, LongType, StringType, StructField, Str
 # The published join on the timestamp alone pairs devices with whoever recorded at that instant. Here the readings of a
 # device meet those of its own owner's phone only, of the same instant by the clock difference that device_owners has,
 # and not before the customer agreed to research: of several records that agree the one updated last says since when,
-# and of two such the later date counts. That is asked of the device's readings: the phone's are of the same instants.
+# and of two such the later date counts. That is asked of both sides, so that fewer rows meet.
 # A phone with more than 100 readings of one instant is out of order, and these are left out: each device reading of
 # the instant would be paired with all of them.
 #
 # No personal data: customer and device are pseudonyms, a keyed SHA-256. It is nested, so that no digest can be
 # continued to another without the key, and the word before a value keeps a device from having a customer's pseudonym.
-# Pseudonyms are put in the place of numbers last, since a join that holds millions of them would spill. Grouped by
-# device each is computed once; DuckDB would hash for every row of the join.
+# Pseudonyms are put in the place of numbers last, since a join that holds millions of them would spill; for the same
+# reason device numbers have 32 bits, and sensorReadingTime is told again from the instant. Grouped by device each
+# pseudonym is computed once; DuckDB would hash for every row of the join.
 #
 # Each step is a view. Spark plans and computes a view anew for each of its readers: one with several is
 # computed first and kept on the executors. Should one of these be lost, the job fails: run it again.
@@ -68,13 +69,14 @@ STEPS = {
             o.owner,
             o.clock_skew_ms,
             p.agreed_at,
-            rank() over (order by o.serialNumber asc nulls last) as device
+            cast(rank() over (order by o.serialNumber asc nulls last) as int) as device
         from device_owners as o
         inner join people as p on o.owner = p.email
     """,
     "pseudonyms": """
         select
             o.device,
+            min(o.clock_skew_ms) as clock_skew_ms,
             min(sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'customer ' || o.owner, 256), 256)) as customerPseudonym,
             min(sha2(r.pseudonym_key || sha2(r.pseudonym_key || 'device ' || o.serialNumber, 256), 256)) as devicePseudonym
         from owned as o
@@ -99,7 +101,6 @@ STEPS = {
     "device_readings": """
         select
             o.device,
-            s.sensorReadingTime,
             s.distanceFromObject,
             s.sensorReadingTime + o.clock_skew_ms as instant
         from step_trainer_landing as s
@@ -116,17 +117,18 @@ STEPS = {
         from accelerometer_trusted as a
         inner join owned as o on a.user = o.owner
         anti join overloaded as v on a.user = v.owner and a.timestamp = v.instant
+        where a.timestamp >= o.agreed_at
     """,
     "pairs": """
         select
             n.customerPseudonym,
             n.devicePseudonym,
-            d.sensorReadingTime,
             d.distanceFromObject,
             p.timestamp as `timestamp`,
             p.x,
             p.y,
-            p.z
+            p.z,
+            p.timestamp - n.clock_skew_ms as sensorReadingTime
         from phone_readings as p
         inner join device_readings as d on p.device = d.device and p.timestamp = d.instant
         inner join pseudonyms as n on d.device = n.device
