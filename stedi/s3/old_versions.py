@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from stedi.counted import counted
 from stedi.storage import Purged
 
 __all__ = ["purge"]
@@ -30,7 +31,8 @@ def purge(call: Call, uri: str, root: str, paths: Sequence[str], beside: Sequenc
             return Purged(start, f"{uri}: not all old versions of erased objects could be removed ({code})")
     removed = {(version["Key"], version["VersionId"]) for version in gone}
     others = {(v["Key"], v["VersionId"]) for prefix in beside for v in _replaced(call, root + prefix)} - removed
-    kept = f"{uri}: keeps {len(others):,} old versions of other landing objects, which were not looked into"
+    versions = counted(len(others), "old version")
+    kept = f"{uri}: keeps {versions} of other landing objects, which nobody looked into"
     return Purged(len(gone), kept if others else "")
 
 
