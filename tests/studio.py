@@ -1,11 +1,15 @@
 """Glue scripts as Glue Studio writes them: a node a block, to put together into jobs with or without a fault.
 
-`jobs()` is a set of five that gives the published tables. What differs from it in a test is the fault of the test.
+`jobs()` is a set of five that gives the published tables. What differs from it in a test is the fault of the test;
+`side_of` and `verdict_of` find what a run of them came to.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+
+from parity.outcome import Outcome, SideOutcome
+from parity.verdict import TableVerdict
 
 HEAD = """\
 import sys
@@ -32,6 +36,7 @@ job.init(args['JOB_NAME'], args)
 TAIL = "job.commit()\n"
 
 BUCKET = "stedi-lake-house"
+ROOT = f"s3://{BUCKET}"
 DATABASE = "stedi"
 
 TABLES = (
@@ -247,25 +252,35 @@ AGREED = (
 
 def right_jobs() -> dict[str, str]:
     """Return five scripts that give our tables where a customer withdrew and one landed twice."""
-    root = f"s3://{BUCKET}"
     return jobs() | {
         "customer_landing_to_trusted.py": script(
-            s3("Landing", f"{root}/customer/landing/"),
+            s3("Landing", f"{ROOT}/customer/landing/"),
             sql("Agreed", AGREED, c="Landing"),
-            sink("Trusted", "Agreed", f"{root}/customer/trusted/", "customer_trusted"),
+            sink("Trusted", "Agreed", f"{ROOT}/customer/trusted/", "customer_trusted"),
         ),
         "customer_trusted_to_curated.py": script(
-            s3("Customers", f"{root}/customer/trusted/"),
+            s3("Customers", f"{ROOT}/customer/trusted/"),
             catalog("Readings", "accelerometer_trusted"),
             sql("Curated", "select c.* from c where c.email in (select user from a);", c="Customers", a="Readings"),
-            sink("Written", "Curated", f"{root}/customer/curated/", "customers_curated"),
+            sink("Written", "Curated", f"{ROOT}/customer/curated/", "customers_curated"),
         ),
         "accelerometer_landing_to_trusted.py": script(
-            s3("Readings", f"{root}/accelerometer/landing/"),
+            s3("Readings", f"{ROOT}/accelerometer/landing/"),
             catalog("Customers", "customer_trusted"),
             sql("Emails", "select distinct email from c", c="Customers"),
             join("Joined", "Readings", "Emails", "user", "email"),
             drop("Dropped", "Joined", "email"),
-            sink("Written", "Dropped", f"{root}/accelerometer/trusted/", "accelerometer_trusted"),
+            sink("Written", "Dropped", f"{ROOT}/accelerometer/trusted/", "accelerometer_trusted"),
         ),
     }
+
+
+def side_of(outcome: Outcome) -> SideOutcome:
+    """Return what came of the one version of Glue that ran."""
+    [side] = outcome.sides
+    return side
+
+
+def verdict_of(outcome: Outcome, table: str) -> TableVerdict:
+    """Return what was said of a table."""
+    return next(verdict for verdict in side_of(outcome).tables if verdict.table == table)

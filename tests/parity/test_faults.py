@@ -10,25 +10,16 @@ from dataclasses import dataclass
 
 import pytest
 import studio
+from studio import ROOT, side_of, verdict_of
 
-from parity.outcome import Outcome, SideOutcome
-from parity.verdict import Cause, TableVerdict, Verdict
+from parity.outcome import Outcome
+from parity.verdict import Cause, Verdict
 from stedi.contracts import TABLES
 
 pytestmark = pytest.mark.spark
 
-ROOT = f"s3://{studio.BUCKET}"
 Run = Callable[..., Outcome]
 RIGHT = studio.right_jobs()
-
-
-def side_of(outcome: Outcome) -> SideOutcome:
-    [side] = outcome.sides
-    return side
-
-
-def verdict_of(outcome: Outcome, table: str) -> TableVerdict:
-    return next(verdict for verdict in side_of(outcome).tables if verdict.table == table)
 
 
 def test_a_right_set_of_scripts_is_the_same(parity: Run) -> None:

@@ -7,27 +7,18 @@ from pathlib import Path
 
 import pytest
 import studio
+from studio import ROOT, side_of, verdict_of
 
-from parity.outcome import Outcome, SideOutcome
+from parity.outcome import Outcome
 from parity.summary import report_of
-from parity.verdict import Cause, TableVerdict, Verdict
+from parity.verdict import Cause, Verdict
 
 pytestmark = pytest.mark.spark
 
-ROOT = f"s3://{studio.BUCKET}"
 RIGHT = studio.right_jobs()
 CUSTOMERS = "customer_landing_to_trusted.py"
 READINGS = "accelerometer_landing_to_trusted.py"
 Run = Callable[..., Outcome]
-
-
-def side_of(outcome: Outcome) -> SideOutcome:
-    [side] = outcome.sides
-    return side
-
-
-def verdict_of(outcome: Outcome, table: str) -> TableVerdict:
-    return next(verdict for verdict in side_of(outcome).tables if verdict.table == table)
 
 
 def test_each_place_of_a_table_is_compared_and_each_job_counts(parity: Run) -> None:
