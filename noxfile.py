@@ -82,7 +82,9 @@ def parity_deep(session: nox.Session) -> None:
     session.install("-e", ".[parity,aws]", *group("test"))
     report = Path(session.create_tmp()) / "report"
     deep = {"STEDI_PARITY_EXAMPLES": "500", "STEDI_PARITY_REPORT": str(report)}
-    session.run("pytest", "-n", "auto", "tests/parity/test_property.py", *session.posargs, env=deep)
+    # worksteal: else one core has two laws to go where another has none
+    args = ["-n", "auto", "--dist", "worksteal", "tests/parity/test_property.py"]
+    session.run("pytest", *args, *session.posargs, env=deep)
 
 
 @nox.session(name="parity-6.0")
