@@ -35,6 +35,9 @@ __all__ = ["main"]
 JVM_SECONDS = 120
 FILE_BYTES = 1 << 30  # of a log, or of any file a script writes itself: one that prints for ever fills no disk
 JOBS_PER_JVM = 400  # what jobs leave in a JVM is small, and never nothing
+ENDING_SECONDS = 5
+LOST = {"Py4JError", "Py4JNetworkError", "ConnectionRefusedError", "ConnectionResetError"}
+"""Errors of a job whose JVM may be about to end: its connections are gone before the process is."""
 
 
 class Jvm:
@@ -55,6 +58,12 @@ class Jvm:
             return
         self.stop()
         self._start()
+
+    def wait_for_end(self) -> None:
+        """Wait a little for a JVM that may be ending; one that goes on, goes on."""
+        if self.process is not None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(ENDING_SECONDS)
 
     def stop(self) -> None:
         """End the JVM, and whatever else runs below this process."""
@@ -291,6 +300,8 @@ def _run(job: dict[str, Any], config: dict[str, Any], jvm: Jvm, requests: TextIO
         os.killpg(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     end_orphans([] if jvm.process is None else [jvm.process.pid])  # whatever it started
+    if answer is not None and (answer.get("error") or {}).get("type") in LOST:
+        jvm.wait_for_end()
     result = _result(state, answer, status, job, config, jvm)
     if result["state"] != "succeeded" and (answer is None or jvm.process is None or jvm.process.poll() is not None):
         jvm.stop()  # it may still be at work for a job that is gone
